@@ -1,0 +1,122 @@
+"""Every setting of packager_jupyter, in one place, as traitlets.
+
+The Jupyter extension, the standalone server, the hub service and the command line all read the
+same class from the same configuration files (``jupyter_packager_config.py`` or ``.json`` in
+Jupyter's configuration path). ``packager config --show`` prints what is in force.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from traitlets import Bool, Integer, List, Unicode, default, validate
+from traitlets.config import Configurable
+
+from packager_jupyter.errors import BadInputError
+
+MIN_TTL_S = 60
+MAX_TTL_S = 7 * 24 * 3600
+
+
+class Settings(Configurable):
+    """Settings of the packager, shared by every host."""
+
+    data_dir = Unicode(
+        help="Folder of the packager's own state: database, OCI store, caches, keys. "
+        "Default: $PACKAGER_DATA_DIR, else `packager` in Jupyter's data directory.",
+    ).tag(config=True)
+    root_dir = Unicode(
+        help="Folder that holds `packages/`, where drafts live. Default: Jupyter's root "
+        "directory, or the current folder on the command line.",
+    ).tag(config=True)
+    db_url = Unicode(
+        help="SQLAlchemy URL of the database for sources, shares, tokens and audit. "
+        "Default: SQLite in `data_dir`.",
+    ).tag(config=True)
+    oci_store = Unicode(
+        help="Where artifacts are kept: a folder of OCI layouts. Default: `oci` in `data_dir`.",
+    ).tag(config=True)
+    secrets_dir = Unicode(
+        help="Folder with one subfolder per source, one file per variable (the layout of a mounted "
+        "Kubernetes secret). Each subfolder is a source by itself. Default: $PACKAGER_SECRETS_DIR.",
+    ).tag(config=True)
+    public_url = Unicode(
+        help="Address under which people reach this server, ending in '/'. Empty: taken from the "
+        "request, which is only right without a proxy that rewrites hosts.",
+    ).tag(config=True)
+    presign_ttl_s = Integer(
+        3600,
+        help="Life time of a presigned URL in seconds, 60 to 604800; never beyond the share's own "
+        "expiry.",
+    ).tag(config=True)
+    password_attempts = Integer(
+        10, help="Wrong passwords per share and address in `password_window_s` before 429."
+    ).tag(config=True)
+    password_window_s = Integer(600, help="Window of `password_attempts` in seconds.").tag(
+        config=True
+    )
+    share_cookie_s = Integer(
+        3600, help="Seconds for which a visitor who gave the password is not asked again."
+    ).tag(config=True)
+    max_attachment_bytes = Integer(
+        16 * 1024 * 1024, help="Largest file that may be attached to a package, in bytes."
+    ).tag(config=True)
+    local_roots = List(
+        Unicode(),
+        help="Folders below which `local` sources may be connected through the REST API. Empty: "
+        "only below `root_dir`. The command line is not bound by it.",
+    ).tag(config=True)
+    endpoint_hosts = List(
+        Unicode(),
+        help="Hosts (or '*.suffix' patterns) that S3 and Azure sources connected through the REST "
+        "API may use as endpoint, besides the vendors' own. '*' allows every host.",
+    ).tag(config=True)
+    metrics = Bool(True, help="Whether `metrics` answers (Prometheus text format).").tag(
+        config=True
+    )
+
+    @default("data_dir")
+    def _default_data_dir(self) -> str:
+        from_env = os.environ.get("PACKAGER_DATA_DIR")
+        if from_env:
+            return from_env
+        from jupyter_core.paths import jupyter_data_dir
+
+        return str(Path(jupyter_data_dir()) / "packager")
+
+    @default("root_dir")
+    def _default_root_dir(self) -> str:
+        return str(Path.cwd())
+
+    @default("db_url")
+    def _default_db_url(self) -> str:
+        return f"sqlite:///{Path(self.data_dir) / 'packager.sqlite'}"
+
+    @default("oci_store")
+    def _default_oci_store(self) -> str:
+        return str(Path(self.data_dir) / "oci")
+
+    @default("secrets_dir")
+    def _default_secrets_dir(self) -> str:
+        return os.environ.get("PACKAGER_SECRETS_DIR", "")
+
+    @validate("presign_ttl_s")
+    def _check_ttl(self, proposal: dict[str, int]) -> int:
+        value = proposal["value"]
+        if not MIN_TTL_S <= value <= MAX_TTL_S:
+            raise BadInputError(
+                f"presign_ttl_s is {value}, but must lie between {MIN_TTL_S} and {MAX_TTL_S}.",
+                remedy="Set Settings.presign_ttl_s to a number of seconds in that range.",
+            )
+        return value
+
+    @validate("public_url")
+    def _check_public_url(self, proposal: dict[str, str]) -> str:
+        value = proposal["value"]
+        if value and not value.startswith(("http://", "https://")):
+            raise BadInputError(
+                f"public_url is {value!r}, which is no web address.",
+                remedy="Give the whole address, for example https://data.example.org/packager/.",
+            )
+        return value if not value or value.endswith("/") else value + "/"

@@ -1,0 +1,1 @@
+"""How a package leaves: lists, ZIP and the formats of other tools."""

@@ -1,0 +1,158 @@
+"""Atomic file writes and locks: the only module that knows how bytes become durable.
+
+The protocol of every write: a temporary file in the target's own folder (``O_EXCL``, mode 0600),
+write, ``fsync``, ``rename`` over the target (or ``link`` when the target must not exist),
+``fsync`` of the folder. A reader sees the old content or the new one, never a part, and what was
+acknowledged survives ``kill -9`` and a power loss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import time
+from typing import IO, TYPE_CHECKING
+
+from packager_jupyter.errors import BusyError, DiskFullError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEMP_PREFIX = ".packager-tmp-"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def fsync_dir(folder: Path) -> None:
+    """Make the names in `folder` durable (POSIX ``fsync`` on a directory)."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_dirs(folder: Path, *, mode: int = 0o700) -> None:
+    """Create `folder` and its missing parents durably, each with `mode`."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for child in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            child.mkdir(mode=mode)
+        fsync_dir(child.parent)
+
+
+@contextlib.contextmanager
+def explain_disk_full(what: str) -> Iterator[None]:
+    """Turn ``ENOSPC`` and ``EDQUOT`` into `DiskFullError`; `what` completes "could not write …"."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise DiskFullError(
+                f"The disk is full: could not write {what}.",
+                remedy="Nothing was changed. Free some space and try again.",
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def atomic_writer(
+    target: Path, *, mode: int = 0o600, must_not_exist: bool = False
+) -> Iterator[IO[bytes]]:
+    """Yield a binary file that becomes `target` when the block ends well.
+
+    Parameters
+    ----------
+    target : Path
+        The final name. Its folder must exist and be on a file system with atomic rename.
+    mode : int, default 0o600
+        Permissions of the new file.
+    must_not_exist : bool, default False
+        Publish by ``link``: raises `FileExistsError` when `target` exists, leaving it untouched.
+
+    Raises
+    ------
+    DiskFullError
+        On ``ENOSPC`` or ``EDQUOT``; the target is as it was and no temporary file remains.
+    FileExistsError
+        With `must_not_exist`, when the target exists.
+    """
+    temp = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}"
+    with explain_disk_full(target.name):
+        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if must_not_exist:
+                os.link(temp, target)
+            else:
+                temp.replace(target)
+            fsync_dir(target.parent)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temp.unlink()
+
+
+def write_atomic(
+    target: Path, data: bytes, *, mode: int = 0o600, must_not_exist: bool = False
+) -> None:
+    """Write `data` as `target` in one durable step; see `atomic_writer`."""
+    with atomic_writer(target, mode=mode, must_not_exist=must_not_exist) as file:
+        file.write(data)
+
+
+def sweep_temp(folder: Path, *, older_than_s: float = 3600.0) -> int:
+    """Remove temporary files that a killed writer left in `folder`; return how many."""
+    removed = 0
+    limit = time.time() - older_than_s
+    for temp in folder.glob(f"{TEMP_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if temp.lstat().st_mtime < limit:
+                temp.unlink()
+                removed += 1
+    return removed
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, *, timeout_s: float = 30.0, shared: bool = False) -> Iterator[None]:
+    """Hold an advisory ``flock`` on `path`, creating the file when needed.
+
+    The kernel frees the lock when the process dies, so no lock is held for ever. The lock works
+    between processes of one host (and between threads, as each call opens the file anew); it is
+    not re-entrant.
+
+    Raises
+    ------
+    BusyError
+        When the lock is not free within `timeout_s` seconds.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        deadline = time.monotonic() + timeout_s
+        pause_s = 0.001
+        while True:
+            try:
+                fcntl.flock(fd, kind | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise BusyError(
+                        f"{path.parent.name} is being changed by another process.",
+                        remedy="Wait until the other work ends, then try again.",
+                        retry_after_s=5,
+                    ) from None
+                time.sleep(pause_s)
+                pause_s = min(pause_s * 2, 0.05)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Where everything published is kept: OCI descriptors, manifests and stores."""

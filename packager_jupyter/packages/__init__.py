@@ -1,0 +1,1 @@
+"""What is curated: pointers, their index, drafts and immutable versions."""

@@ -1,0 +1,1 @@
+"""The Tornado side: one route table, authentication, REST API and share pages."""

@@ -1,0 +1,1 @@
+"""Who may read: shares, passwords, capabilities, limits, audit."""

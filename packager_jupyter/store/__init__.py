@@ -1,0 +1,1 @@
+"""Small mutable state in a database: sources, shares, tokens, audit."""
