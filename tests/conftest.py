@@ -1,0 +1,113 @@
+"""Fixtures that every test may ask for: real storage servers, a browser, the packager's services.
+
+A server that cannot run here is a skip that names what to install; with ``CI=true`` it is a
+failure, as everything can be had there. ``PACKAGER_TEST_RGW`` and ``PACKAGER_TEST_AZURITE`` name
+the connection file of a server that runs already (see ``tests/peers``).
+
+pytest-jupyter is not loaded for all: a folder that needs ``jp_fetch`` imports it in its own
+conftest, because its automatic fixtures make a Jupyter server for each test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from peers.azurite import AzuriteConnection, AzuriteServer
+from peers.process import PeerMissingError
+from peers.rgw import RgwConnection, RgwServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser
+
+    from packager_jupyter.services import Services
+
+MARKED_FIXTURES = {"rgw", "azurite", "browser"}
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skip, or fail where nothing may be missing."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with the servers that it needs, so that `-m "not rgw"` selects."""
+    for item in items:
+        for name in MARKED_FIXTURES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(name)
+
+
+@pytest.fixture(scope="session")
+def rgw() -> Iterator[RgwConnection]:
+    """Yield a real S3 server; take a fresh bucket from `rgw.bucket()`."""
+    running = os.environ.get("PACKAGER_TEST_RGW")
+    if running:
+        yield RgwConnection.load(Path(running))
+        return
+    try:
+        server = RgwServer()
+    except PeerMissingError as missing:
+        unavailable(str(missing))
+    with server as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def azurite() -> Iterator[AzuriteConnection]:
+    """Yield a real Azure Blob server; take a fresh container from `azurite.container()`."""
+    running = os.environ.get("PACKAGER_TEST_AZURITE")
+    if running:
+        yield AzuriteConnection.load(Path(running))
+        return
+    try:
+        server = AzuriteServer()
+    except PeerMissingError as missing:
+        unavailable(str(missing))
+    with server as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Yield a real Chromium, driven by playwright.
+
+    One per module, not per session: playwright's synchronous API keeps an event loop running in
+    this thread, and coroutine tests of other modules could not run beside it.
+    """
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium")
+    if executable is None:
+        unavailable("chromium not found: install the Debian package chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=executable,
+            args=[
+                "--no-sandbox",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP * 127.0.0.1",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> Iterator[Services]:
+    """Yield the packager's services on folders of this test alone."""
+    from packager_jupyter.config import Settings
+    from packager_jupyter.services import Services
+
+    root = tmp_path / "root"
+    root.mkdir()
+    opened = Services.open(Settings(data_dir=str(tmp_path / "data"), root_dir=str(root)))
+    yield opened
+    opened.close()
