@@ -22,7 +22,7 @@ from peers.process import PeerMissingError
 from peers.rgw import RgwConnection, RgwServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser
 
@@ -43,6 +43,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in MARKED_FIXTURES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(name)
+
+
+@pytest.fixture(scope="session")
+def require() -> Callable[..., str]:
+    """Return a function that finds a command on the PATH, or skips naming its package."""
+
+    def find(command: str, *, package: str) -> str:
+        found = shutil.which(command)
+        if found is None:
+            unavailable(f"{command} not found: install the Debian package {package}")
+        return found
+
+    return find
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +89,7 @@ def azurite() -> Iterator[AzuriteConnection]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(require: Callable[..., str]) -> Iterator[Browser]:
     """Yield a real Chromium, driven by playwright.
 
     One per module, not per session: playwright's synchronous API keeps an event loop running in
@@ -84,9 +97,7 @@ def browser() -> Iterator[Browser]:
     """
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium")
-    if executable is None:
-        unavailable("chromium not found: install the Debian package chromium")
+    executable = require("chromium", package="chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=executable,
