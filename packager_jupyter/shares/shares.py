@@ -1,0 +1,376 @@
+"""Shares: made, listed, changed and revoked by their owner, opened by whoever holds the link.
+
+This class owns the ``share`` table. Every look-up by an owner names id and owner, so one person's
+id is worth nothing to another; every look-up by a visitor goes through the hash of the token.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from packager_jupyter.errors import PackagerError, RevisionMismatchError, ShareNotFoundError
+from packager_jupyter.keys import derive_key
+from packager_jupyter.shares.gate import Gate
+from packager_jupyter.shares.model import CreatedShare, info_of, share_gone
+from packager_jupyter.shares.opener import Opener
+from packager_jupyter.shares.passwords import Passwords, check_new_password
+from packager_jupyter.shares.rules import check_description, check_expiry, check_max_downloads
+from packager_jupyter.shares.tokens import (
+    PREFIX_CHARS,
+    check_slug,
+    format_segment,
+    new_capability,
+    new_token,
+    seal,
+    secret_hash,
+    unseal,
+)
+from packager_jupyter.shares.uses import Uses
+from packager_jupyter.store.schema import share as table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Row
+
+    from packager_jupyter.config import Settings
+    from packager_jupyter.shares.model import Share, ShareInfo
+    from packager_jupyter.store.database import Database
+
+_log = logging.getLogger(__name__)
+
+
+class Unchanged:
+    """Type of `UNCHANGED`, the default of everything that `Shares.update` may leave alone."""
+
+
+UNCHANGED: Final = Unchanged()
+
+
+class HasVersions(Protocol):
+    """The part of `packages.catalog.Packages` that shares need."""
+
+    def version(self, name: str, ref: str = "latest") -> object:
+        """Return a version or raise `PackageNotFoundError`."""
+        ...
+
+
+class Shares:
+    """All shares of one installation; safe to share between threads.
+
+    Parameters
+    ----------
+    db : Database
+    packages : HasVersions
+        Asked whether what is to be shared exists.
+    key : bytes
+        Key of this installation; seals links, signs cookies.
+    settings : Settings
+    clock : callable, default time.time
+        Returns Unix seconds.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        packages: HasVersions,
+        *,
+        key: bytes,
+        settings: Settings,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._db = db
+        self._packages = packages
+        self._clock = clock
+        self._seal_key = derive_key(key, "share-link")
+        self._passwords = Passwords()
+        self._opener = Opener(db)
+        self._uses = Uses(db)
+        self.gate = Gate(
+            settings=settings,
+            key=key,
+            passwords=self._passwords,
+            on_new_hash=self._renew_hash,
+            clock=clock,
+        )
+
+    def create(
+        self,
+        package: str,
+        *,
+        version: str | None = None,
+        owner: str,
+        password: str | None = None,
+        expires_in_s: int | None = None,
+        description: str = "",
+        slug: str | None = None,
+        max_downloads: int | None = None,
+    ) -> CreatedShare:
+        """Share a published version of `package`, or always its latest.
+
+        Parameters
+        ----------
+        version : str, optional
+            The one version to share; ``None`` shares the latest of every moment.
+        password : str, optional
+            What visitors must know. A capability that opens the share without it comes along.
+        expires_in_s : int, optional
+            Seconds until the share ends, at least 60; ``None`` is for ever.
+        description : str
+            The owner's own note.
+        slug : str, optional
+            Readable decoration of the link.
+        max_downloads : int, optional
+            Files, ZIPs and attachments that may be handed out; counted exactly.
+
+        Raises
+        ------
+        PackageNotFoundError
+            Nothing is published under that name and version.
+        BadInputError
+            A value is out of its range.
+        """
+        self._packages.version(package, version or "latest")
+        now_s = int(self._clock())
+        share_id = "sh_" + secrets.token_hex(12)
+        values: dict[str, Any] = {
+            "package": package,
+            "version": version,
+            "owner": owner,
+            "description": check_description(description),
+            "slug": check_slug(slug) if slug else None,
+            "expires_s": check_expiry(expires_in_s, now_s),
+            "max_downloads": check_max_downloads(max_downloads),
+        }
+        locked, capability = self._locked_by(password)
+        linked, token = self._linked(share_id)
+        with self._db.begin() as connection:
+            connection.execute(
+                insert(table).values(
+                    id=share_id,
+                    epoch=1,
+                    created_s=now_s,
+                    uses=0,
+                    audience={"kind": "anyone"},
+                    revision=1,
+                    **values,
+                    **locked,
+                    **linked,
+                )
+            )
+        return CreatedShare(self.get(share_id, owner), token, capability)
+
+    def list(self, owner: str) -> list[ShareInfo]:
+        """Return the shares of `owner`, newest first, ended ones included."""
+        self._uses.flush()
+        query = (
+            select(table)
+            .where(table.c.owner == owner)
+            .order_by(table.c.created_s.desc(), table.c.id)
+        )
+        with self._db.connect() as connection:
+            rows = connection.execute(query).all()
+        now_s = self._clock()
+        return [info_of(row, now_s) for row in rows]
+
+    def get(self, share_id: str, owner: str) -> ShareInfo:
+        """Return one share of `owner`.
+
+        Raises
+        ------
+        ShareNotFoundError
+            `owner` has no share of that id.
+        """
+        return info_of(self._row(share_id, owner), self._clock())
+
+    def link(self, share_id: str, owner: str) -> str:
+        """Return the path segment of the share's link, to copy it again.
+
+        Raises
+        ------
+        ShareNotFoundError
+            `owner` has no share of that id.
+        ConflictError
+            The key that sealed the link is lost.
+        """
+        row = self._row(share_id, owner)
+        token = unseal(row.token_sealed, share_id=share_id, key=self._seal_key)
+        return format_segment(token, slug=row.slug)
+
+    def revoke(self, share_id: str, owner: str) -> ShareInfo:
+        """End the share at once; revoking it again changes nothing."""
+        row = self._row(share_id, owner)
+        if row.revoked_s is None:
+            self._change(row, owner, {"revoked_s": int(self._clock()), "epoch": row.epoch + 1})
+        return self.get(share_id, owner)
+
+    def rotate(self, share_id: str, owner: str) -> CreatedShare:
+        """Give the share a new link, and a new capability when it has a password.
+
+        The old link, the old capability and every cookie end at once.
+        """
+        row = self._row(share_id, owner)
+        linked, token = self._linked(share_id)
+        capability = new_capability() if row.password_hash else None
+        hashed = secret_hash(capability) if capability else None
+        self._change(row, owner, {**linked, "capability_hash": hashed, "epoch": row.epoch + 1})
+        return CreatedShare(self.get(share_id, owner), token, capability)
+
+    def update(
+        self,
+        share_id: str,
+        owner: str,
+        *,
+        version: str | Unchanged | None = UNCHANGED,
+        password: str | Unchanged | None = UNCHANGED,
+        expires_in_s: int | Unchanged | None = UNCHANGED,
+        description: str | Unchanged = UNCHANGED,
+        slug: str | Unchanged | None = UNCHANGED,
+        max_downloads: int | Unchanged | None = UNCHANGED,
+        revision: int | None = None,
+    ) -> CreatedShare:
+        """Change what is given and leave the rest; arguments as in `create`.
+
+        A new password (or ``None``, which takes it away) voids every cookie and the old
+        capability; the new capability stands in the answer.
+
+        Raises
+        ------
+        RevisionMismatchError
+            `revision` is given and not the present one.
+        """
+        row = self._row(share_id, owner)
+        if revision is not None and revision != row.revision:
+            raise _changed_elsewhere()
+        changes: dict[str, Any] = {}
+        capability = None
+        if not isinstance(version, Unchanged):
+            self._packages.version(row.package, version or "latest")
+            changes["version"] = version
+        if not isinstance(password, Unchanged):
+            locked, capability = self._locked_by(password)
+            changes |= {**locked, "epoch": row.epoch + 1}
+        if not isinstance(expires_in_s, Unchanged):
+            changes["expires_s"] = check_expiry(expires_in_s, int(self._clock()))
+        if not isinstance(description, Unchanged):
+            changes["description"] = check_description(description)
+        if not isinstance(slug, Unchanged):
+            changes["slug"] = check_slug(slug) if slug else None
+        if not isinstance(max_downloads, Unchanged):
+            changes["max_downloads"] = check_max_downloads(max_downloads)
+        if changes:
+            self._change(row, owner, changes)
+        token = unseal(row.token_sealed, share_id=share_id, key=self._seal_key)
+        return CreatedShare(self.get(share_id, owner), token, capability)
+
+    def peek(self, segment: str, *, now_s: float) -> Share | None:
+        """Do what `open` does without a query, or return ``None``; see `Opener.peek`."""
+        return self._opener.peek(segment, now_s=now_s)
+
+    def open(self, segment: str, *, now_s: float) -> Share:
+        """Return the active share that the path segment ``[slug-]token[~capability]`` names.
+
+        Raises
+        ------
+        ShareNotFoundError
+            Unknown, expired, revoked, used up, not started, or with a capability that is not
+            (or no longer) its own: the same error for all.
+        """
+        return self._opener.open(segment, now_s=now_s)
+
+    def count_use(self, share: Share, *, now_s: float) -> bool:
+        """Count one hand-out when that needs no database now; False says: use `count_exactly`."""
+        if share.max_downloads is not None:
+            return False
+        self._uses.add(share.id, now_s)
+        return True
+
+    def count_exactly(self, share: Share, *, now_s: float) -> None:
+        """Count one hand-out of a share with a maximum, in one atomic statement.
+
+        Raises
+        ------
+        ShareNotFoundError
+            The maximum is reached.
+        """
+        statement = (
+            update(table)
+            .where(table.c.id == share.id, table.c.uses < table.c.max_downloads)
+            .values(uses=table.c.uses + 1, last_used_s=int(now_s))
+        )
+        with self._db.begin() as connection:
+            if connection.execute(statement).rowcount != 1:
+                raise share_gone()
+
+    def close(self) -> None:
+        """Write what waits and release threads and connections."""
+        self._passwords.close()
+        self._uses.close()
+        self._opener.close()
+
+    def _row(self, share_id: str, owner: str) -> Row[Any]:
+        query = select(table).where(table.c.id == share_id, table.c.owner == owner)
+        with self._db.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise ShareNotFoundError(
+                "You have no share of this id.",
+                remedy="List your shares to see their ids: packager shares ls.",
+            )
+        return row
+
+    def _change(self, row: Row[Any], owner: str, changes: dict[str, Any]) -> None:
+        statement = (
+            update(table)
+            .where(
+                table.c.id == row.id,
+                table.c.owner == owner,
+                table.c.revision == row.revision,
+            )
+            .values(**changes, revision=row.revision + 1)
+        )
+        with self._db.begin() as connection:
+            if connection.execute(statement).rowcount != 1:
+                raise _changed_elsewhere()
+
+    def _linked(self, share_id: str) -> tuple[dict[str, Any], str]:
+        token = new_token()
+        values = {
+            "token_hash": secret_hash(token),
+            "token_sealed": seal(token, share_id=share_id, key=self._seal_key),
+            "token_prefix": token[:PREFIX_CHARS],
+        }
+        return values, token
+
+    def _locked_by(self, password: str | None) -> tuple[dict[str, Any], str | None]:
+        if password is None:
+            return {"password_hash": None, "capability_hash": None}, None
+        hashed = self._passwords.hash(check_new_password(password))
+        capability = new_capability()
+        return {"password_hash": hashed, "capability_hash": secret_hash(capability)}, capability
+
+    def _renew_hash(self, share: Share, new_hash: str) -> None:
+        statement = (
+            update(table)
+            .where(table.c.id == share.id, table.c.password_hash == share.password_hash)
+            .values(password_hash=new_hash)
+        )
+        try:
+            with self._db.begin() as connection:
+                connection.execute(statement)
+        except (SQLAlchemyError, PackagerError) as error:
+            # The old hash stays valid, and the next visit tries again.
+            _log.warning("Could not renew a password hash: %s", type(error).__name__)
+
+
+def _changed_elsewhere() -> RevisionMismatchError:
+    return RevisionMismatchError(
+        "Somebody else changed this share in the meantime.",
+        remedy="Load it again, then repeat your change.",
+    )
