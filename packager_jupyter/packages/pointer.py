@@ -1,0 +1,169 @@
+"""A pointer: what a package knows of one file whose bytes stay in the storage.
+
+This module owns the record and its line in a version's pointer list. The line is one canonical
+JSON object: fields in a fixed order, none when unknown, no spaces, UTF-8, ended by a line feed. Its
+names are those of the pointer file (`packages.pointer_file`):
+
+``path``, ``size`` (bytes), ``checksums`` (algorithm to lower-case hex), ``etag``, ``modified``
+(UTC, whole seconds, ``YYYY-MM-DDTHH:MM:SSZ``), ``media_type``, ``source`` (name), ``key`` (the
+full public address of the object), ``version_id``, ``x-key`` (the key relative to the source).
+
+Readers ignore names that they do not know.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from packager_jupyter.errors import BadInputError
+from packager_jupyter.packages.names import check_path, is_plain_path, shown
+from packager_jupyter.packages.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_LINE_BYTES = 64 * 1024
+MAX_SIZE_BYTES = 2**53 - 1
+"""Larger integers do not survive every JSON reader (RFC 8259 6)."""
+
+NO_CHECKSUMS: Mapping[str, str] = MappingProxyType({})
+_ALGORITHM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_HEX = re.compile(r"(?:[0-9a-f]{2}){1,128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One file of a package.
+
+    Attributes
+    ----------
+    path : str
+        Where it stands in the package (`names.check_path`).
+    source : str
+        Name of the source, or empty when it is not known.
+    key : str
+        Key relative to the source's root, exactly as the storage spells it.
+    uri : str
+        The full public address, for example ``s3://bucket/raw/x``; never signed.
+    size_bytes : int
+    modified_s : int or None
+        Last modification, UTC, whole Unix seconds.
+    etag : str or None
+        Entity tag without quotes.
+    version_id : str or None
+    checksums : mapping of str to str
+        Lower-case algorithm to lower-case hex digest; only what was computed or reported.
+    media_type : str or None
+    """
+
+    path: str
+    source: str
+    key: str
+    uri: str
+    size_bytes: int
+    modified_s: int | None = None
+    etag: str | None = None
+    version_id: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=lambda: NO_CHECKSUMS, hash=False)
+    media_type: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The last segment of the path."""
+        return self.path.rpartition("/")[2]
+
+    def to_line(self) -> bytes:
+        """Return the canonical line, its line feed included."""
+        return orjson.dumps(self.to_record(), option=orjson.OPT_APPEND_NEWLINE)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the fields of the line in their order."""
+        record: dict[str, Any] = {"path": self.path, "size": self.size_bytes}
+        if self.checksums:
+            record["checksums"] = dict(sorted(self.checksums.items()))
+        if self.etag is not None:
+            record["etag"] = self.etag
+        if self.modified_s is not None:
+            record["modified"] = format_time(self.modified_s)
+        if self.media_type is not None:
+            record["media_type"] = self.media_type
+        record["source"] = self.source
+        record["key"] = self.uri
+        if self.version_id is not None:
+            record["version_id"] = self.version_id
+        record["x-key"] = self.key
+        return record
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Pointer:
+        """Read one line.
+
+        Raises
+        ------
+        BadInputError
+            It is no JSON object, lacks a field or has one of the wrong kind, or its path breaks a
+            rule.
+        """
+        return cls(*read_line(line))
+
+
+def read_line(
+    line: bytes,
+) -> tuple[
+    str, str, str, str, int, int | None, str | None, str | None, Mapping[str, str], str | None
+]:
+    """Return the checked fields of one line in the order of `Pointer`; see `Pointer.from_line`."""
+    if len(line) > MAX_LINE_BYTES:
+        raise _bad("it is too long")
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise _bad("it is no valid JSON") from error
+    if type(record) is not dict:
+        raise _bad("it is no JSON object")
+    get = record.get
+    path = get("path")
+    source = get("source", "")
+    uri = get("key", "")
+    key = get("x-key", "")
+    size = get("size")
+    if not (type(path) is type(source) is type(uri) is type(key) is str):
+        raise _bad("path, source, key and x-key must be text")
+    if not is_plain_path(path):
+        check_path(path)
+    if type(size) is not int or not 0 <= size <= MAX_SIZE_BYTES:
+        raise _bad("size must be a number of bytes")
+    modified = get("modified")
+    etag = get("etag")
+    version_id = get("version_id")
+    media_type = get("media_type")
+    for value in (modified, etag, version_id, media_type):
+        if value is not None and type(value) is not str:
+            raise _bad("etag, modified, version_id and media_type must be text")
+    modified_s = None if modified is None else parse_time(modified)
+    checksums = get("checksums")
+    checked = NO_CHECKSUMS if checksums is None else check_checksums(checksums)
+    return path, source, key, uri, size, modified_s, etag, version_id, checked, media_type
+
+
+def check_checksums(value: object) -> Mapping[str, str]:
+    """Return `value` when it maps algorithms to hex digests, else raise `BadInputError`."""
+    if not isinstance(value, dict):
+        raise _bad("checksums must be an object")
+    for algorithm, digest in value.items():
+        is_text = isinstance(algorithm, str) and isinstance(digest, str)
+        if not is_text or not _ALGORITHM.fullmatch(algorithm) or not _HEX.fullmatch(digest):
+            raise _bad(f"the checksum {shown(str(algorithm))} is not lower-case hex")
+    return value
+
+
+def _bad(reason: str) -> BadInputError:
+    return BadInputError(
+        f"A pointer cannot be read: {reason}.",
+        remedy="Check that the file is a pointer or a pointer list, and that it is whole.",
+    )
