@@ -65,6 +65,30 @@ class BadInputError(PackagerError):
     status = 400
 
 
+class NameInvalidError(BadInputError):
+    """A repository, tag or digest is not written as the OCI specification says."""
+
+    code = "name_invalid"
+
+
+class DigestMismatchError(BadInputError):
+    """The bytes that were sent are not those of the digest or size that was announced."""
+
+    code = "digest_mismatch"
+
+
+class ManifestInvalidError(BadInputError):
+    """What was sent as an OCI manifest is none, or contradicts itself."""
+
+    code = "manifest_invalid"
+
+
+class ManifestBlobUnknownError(BadInputError):
+    """A manifest names a blob or manifest that the repository does not hold."""
+
+    code = "manifest_blob_unknown"
+
+
 class NotAuthenticatedError(PackagerError):
     """Nobody has said who is asking."""
 

@@ -61,6 +61,55 @@ def explain_disk_full(what: str) -> Iterator[None]:
         raise
 
 
+class TempFile:
+    """A new file in `folder` under a name that nobody looks at; made by `temp_file`."""
+
+    def __init__(self, folder: Path, *, mode: int) -> None:
+        self.path = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}"
+        fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        self.file: IO[bytes] = os.fdopen(fd, "wb")
+        self._mode = mode
+
+    def publish(self, target: Path, *, must_not_exist: bool = False) -> None:
+        """Make the content durable, then give it the name `target`, durably.
+
+        `target` lies on the same file system. With `must_not_exist` an existing target stays and
+        `FileExistsError` is raised.
+        """
+        with self.file as file:
+            os.fchmod(file.fileno(), self._mode)
+            file.flush()
+            os.fsync(file.fileno())
+        if must_not_exist:
+            os.link(self.path, target)
+        else:
+            self.path.replace(target)
+        fsync_dir(target.parent)
+
+    def discard(self) -> None:
+        """Close it and remove the temporary name, if it is still there."""
+        try:
+            self.file.close()
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+
+@contextlib.contextmanager
+def temp_file(folder: Path, *, what: str, mode: int = 0o600) -> Iterator[TempFile]:
+    """Yield a `TempFile` that is gone after the block unless it was published.
+
+    For content whose final name is known only after it was written (a digest). `what` names it
+    in `DiskFullError`.
+    """
+    with explain_disk_full(what):
+        temp = TempFile(folder, mode=mode)
+        try:
+            yield temp
+        finally:
+            temp.discard()
+
+
 @contextlib.contextmanager
 def atomic_writer(
     target: Path, *, mode: int = 0o600, must_not_exist: bool = False
@@ -83,23 +132,9 @@ def atomic_writer(
     FileExistsError
         With `must_not_exist`, when the target exists.
     """
-    temp = target.parent / f"{TEMP_PREFIX}{secrets.token_hex(8)}"
-    with explain_disk_full(target.name):
-        fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
-            with os.fdopen(fd, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if must_not_exist:
-                os.link(temp, target)
-            else:
-                temp.replace(target)
-            fsync_dir(target.parent)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temp.unlink()
+    with temp_file(target.parent, what=target.name, mode=mode) as temp:
+        yield temp.file
+        temp.publish(target, must_not_exist=must_not_exist)
 
 
 def write_atomic(

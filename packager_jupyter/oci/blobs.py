@@ -1,0 +1,252 @@
+"""The blobs of one layout repository: files named by their digest, written whole or not at all.
+
+`BlobFolder` owns ``<repository>/blobs/<algorithm>/<hex>`` and ``<repository>/.packager/ingest``,
+where bytes wait until they are complete. A blob gets its name only after its digest and size were
+checked and its bytes are durable. The modification time of a blob says when somebody last pushed
+it or asked for it in order to push; the collector (`oci.gc`) leaves young ones alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import time
+from typing import TYPE_CHECKING
+
+from packager_jupyter.errors import (
+    BadInputError,
+    BlobNotFoundError,
+    DigestMismatchError,
+    StoreCorruptError,
+)
+from packager_jupyter.io import fsync_dir, make_dirs, temp_file
+from packager_jupyter.oci.base import CHUNK_BYTES
+from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, new_hash, split_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from packager_jupyter.io import TempFile
+
+PRIVATE_FOLDER = ".packager"
+"""Our own folder in a repository; no repository component begins with a dot."""
+
+GRACE_S = 3600
+"""Seconds for which a blob that nothing names is safe from the collector."""
+
+_READ_ONLY = frozenset({errno.EROFS, errno.EPERM, errno.EACCES})
+_NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
+
+
+class BlobWriter:
+    """Takes the bytes of one blob, hashing them on the way; made by `BlobFolder.ingest`."""
+
+    def __init__(self, blobs: BlobFolder, temp: TempFile, digest: str | None) -> None:
+        self._blobs = blobs
+        self._temp = temp
+        self._expected = digest
+        self._hash = new_hash(digest)
+        self.size_bytes = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes of any length."""
+        self._hash.update(chunk)
+        self._temp.file.write(chunk)
+        self.size_bytes += len(chunk)
+
+    def commit(self, *, size_bytes: int | None = None) -> str:
+        """Check digest and size, make the blob durable and visible, and return its digest.
+
+        Raises
+        ------
+        DigestMismatchError
+            The bytes are not those announced; nothing is kept.
+        """
+        digest = f"{self._hash.name}:{self._hash.hexdigest()}"
+        if size_bytes is not None and size_bytes != self.size_bytes:
+            raise DigestMismatchError(
+                f"{size_bytes:,} bytes were announced, but {self.size_bytes:,} arrived.",
+                remedy="Send the blob again.",
+            )
+        if self._expected not in (None, digest):
+            raise mismatch(str(self._expected), digest)
+        if not self._blobs.keep(digest, self.size_bytes):
+            target = self._blobs.path(digest)
+            make_dirs(target.parent)
+            self._temp.publish(target)
+        return digest
+
+
+def mismatch(expected: str, found: str) -> DigestMismatchError:
+    """Return the error for bytes that hash to something else than was announced."""
+    return DigestMismatchError(
+        "The bytes do not hash to the digest that was announced.",
+        remedy="Send the blob again; if it happens again, the file or the connection is damaged.",
+        details=f"announced {expected}, received {found}",
+    )
+
+
+class BlobFolder:
+    """The blobs below one repository folder; stateless, so making one costs nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def ingest_folder(self) -> Path:
+        """Where temporary files lie; swept of what a killed writer left by `oci.gc`."""
+        return self.folder / PRIVATE_FOLDER / "ingest"
+
+    def path(self, digest: str) -> Path:
+        """Return where a blob lies, whether or not it exists."""
+        algorithm, encoded = split_digest(digest)
+        return self.folder / "blobs" / algorithm / encoded
+
+    def size(self, digest: str) -> int | None:
+        """Return the size of a blob in bytes, or None when there is none."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return self.path(digest).stat().st_size
+        return None
+
+    def touch(self, digest: str) -> bool:
+        """Start the blob's grace anew; return whether it exists.
+
+        On storage that we may only read there is no collector either: then the time stays.
+        """
+        try:
+            os.utime(self.path(digest))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+        return True
+
+    def wanted_size(self, digest: str) -> int | None:
+        """Return what `size` does, for somebody who will skip a push when it exists.
+
+        Restarts the grace when more than half of it is over, so that the blob is still there when
+        the manifest comes.
+        """
+        path = self.path(digest)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            stat = path.stat()
+            if time.time() - stat.st_mtime < GRACE_S / 2 or self.touch(digest):
+                return stat.st_size
+        return None
+
+    def keep(self, digest: str, size_bytes: int) -> bool:
+        """Return whether the blob is already here, whole and durable, and restart its grace.
+
+        The bytes are read and hashed, so pushing a damaged blob again mends it.
+        """
+        if not self.touch(digest) or self.size(digest) != size_bytes:
+            return False
+        if not self.is_sound(digest):
+            return False
+        # Another writer may have renamed it without having reached its own fsync yet.
+        fsync_dir(self.path(digest).parent)
+        return True
+
+    def is_sound(self, digest: str) -> bool:
+        """Return whether the file exists and hashes to its name."""
+        found = new_hash(digest)
+        try:
+            with self.path(digest).open("rb") as file:
+                while chunk := file.read(CHUNK_BYTES):
+                    found.update(chunk)
+        except FileNotFoundError:
+            return False
+        return found.hexdigest() == split_digest(digest)[1]
+
+    @contextlib.contextmanager
+    def ingest(self, *, digest: str | None = None) -> Iterator[BlobWriter]:
+        """Yield a `BlobWriter`; what was not committed is gone after the block."""
+        make_dirs(self.ingest_folder)
+        with temp_file(self.ingest_folder, what="the blob") as temp:
+            yield BlobWriter(self, temp, digest)
+
+    def read(self, digest: str, *, start: int, stop: int | None) -> Iterator[bytes]:
+        """Return the chunks of ``[start, stop)``; see `OciStore.read_blob`."""
+        size = self.size(digest)
+        if size is None:
+            raise not_found(digest)
+        end = size if stop is None else stop
+        if not 0 <= start <= end <= size:
+            raise BadInputError(
+                f"The blob has {size:,} bytes; the range {start:,} to {end:,} is not in it.",
+                remedy="Ask for bytes that exist.",
+            )
+        return self._chunks(digest, start, end, is_whole=(start, end) == (0, size))
+
+    def _chunks(self, digest: str, start: int, end: int, *, is_whole: bool) -> Iterator[bytes]:
+        found = new_hash(digest if is_whole else None)
+        try:
+            file = self.path(digest).open("rb", buffering=0)
+        except FileNotFoundError:
+            raise not_found(digest) from None
+        with file:
+            file.seek(start)
+            left = end - start
+            chunk = b""
+            # One turn also for no bytes at all: an emptied file must not pass for an empty blob.
+            while left or not chunk:
+                chunk = file.read(min(CHUNK_BYTES, left))
+                left -= len(chunk)
+                if left and not chunk:
+                    raise corrupt(digest)
+                if is_whole:
+                    found.update(chunk)
+                    if not left and found.hexdigest() != split_digest(digest)[1]:
+                        raise corrupt(digest)
+                if not chunk:
+                    return
+                yield chunk
+
+    def read_all(self, digest: str) -> bytes:
+        """Return a small blob, checked."""
+        return b"".join(self.read(digest, start=0, stop=None))
+
+    def link_from(self, other: BlobFolder, digest: str) -> bool:
+        """Give a blob of another repository a name here too; False when that cannot be."""
+        target = self.path(digest)
+        make_dirs(target.parent)
+        try:
+            os.link(other.path(digest), target)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            return False
+        is_here = self.touch(digest)
+        fsync_dir(target.parent)
+        return is_here
+
+    def digests(self) -> Iterator[str]:
+        """Yield the digests of all blob files, in no order."""
+        for algorithm, length in DIGEST_HEX_LENGTH.items():
+            with contextlib.suppress(FileNotFoundError):
+                for entry in os.scandir(self.folder / "blobs" / algorithm):
+                    if len(entry.name) == length:
+                        yield f"{algorithm}:{entry.name}"
+
+
+def not_found(digest: str) -> BlobNotFoundError:
+    """Return the error for a blob or manifest that is not there."""
+    return BlobNotFoundError(
+        f"There is no {digest} here.",
+        remedy="Check the digest; it may have been deleted.",
+    )
+
+
+def corrupt(digest: str) -> StoreCorruptError:
+    """Return the error for bytes that do not hash to their own name."""
+    return StoreCorruptError(
+        f"The stored bytes of {digest} are damaged.",
+        remedy="Run 'packager registry fsck', then push the content again or restore a backup.",
+    )
