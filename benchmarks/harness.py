@@ -1,0 +1,153 @@
+"""How we measure: interleaved rounds in one process, medians, each figure beside its peer.
+
+A benchmark is a script that describes `Suite` objects and hands them to `main`. The first case of
+a suite is the peer that the others are compared with. Rounds are interleaved, so that whatever
+else the machine does falls on all cases alike; ratios travel between machines, seconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the servers of `peers`
+
+CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One way of doing the work: `run` does `count` pieces of it, set-up not included."""
+
+    name: str
+    count: int
+    run: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Suite:
+    """Cases that do the same work, counted in `unit`; `clock` is ``cpu`` or ``wall``.
+
+    CPU time of this process is the measure for work of our own; wall time is the measure as soon
+    as another process (a server, a storage) does its part.
+    """
+
+    title: str
+    unit: str
+    cases: Sequence[Case]
+    clock: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What one case cost: the median, and how far the rounds lay apart."""
+
+    name: str
+    us_each: float
+    spread: float
+    times_peer: float
+
+    @property
+    def per_s(self) -> float:
+        return 1e6 / self.us_each
+
+
+def measure(suite: Suite, *, rounds: int) -> list[Figure]:
+    """Return a figure for each case, in their order; an unmeasured first round warms all up."""
+    clock = CLOCKS[suite.clock]
+    spent: list[list[float]] = [[] for _ in suite.cases]
+    for number in range(rounds + 1):
+        for case, values in zip(suite.cases, spent, strict=True):
+            start = clock()
+            case.run()
+            used = clock() - start
+            if number:
+                values.append(used / case.count * 1e6)
+    peer_us = median(spent[0])
+    return [
+        Figure(
+            name=case.name,
+            us_each=median(values),
+            spread=(max(values) - min(values)) / median(values),
+            times_peer=peer_us / median(values),
+        )
+        for case, values in zip(suite.cases, spent, strict=True)
+    ]
+
+
+def peak_memory_bytes() -> int:
+    """Return the most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def machine() -> dict[str, str]:
+    """Return what a reader must know of the machine to read the figures."""
+    load = os.getloadavg()[0]
+    return {
+        "python": platform.python_version(),
+        "machine": f"{os.cpu_count()} CPUs, {platform.machine()}",
+        "load": f"{load:.1f}",
+    }
+
+
+def main(build: Callable[[int], Sequence[Suite]], *, size: int, doc: str | None) -> None:
+    """Read the options, measure what `build` describes for a size, print tables or JSON."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    default = int(os.environ.get("BENCH_SIZE", size))
+    parser.add_argument("--size", type=int, default=default, help=f"default {default:,}")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.size < 1 or options.rounds < 1:
+        parser.error("--size and --rounds are at least 1")
+    results = [(suite, measure(suite, rounds=options.rounds)) for suite in build(options.size)]
+    if options.json:
+        print(json.dumps(as_json(results), indent=1))
+    else:
+        print_tables(results)
+
+
+def as_json(results: Sequence[tuple[Suite, list[Figure]]]) -> dict[str, object]:
+    suites = {
+        suite.title: {
+            "unit": suite.unit,
+            "clock": suite.clock,
+            "cases": {
+                figure.name: {
+                    "us_each": figure.us_each,
+                    "per_s": figure.per_s,
+                    "spread": figure.spread,
+                    "times_peer": figure.times_peer,
+                }
+                for figure in figures
+            },
+        }
+        for suite, figures in results
+    }
+    return {"machine": machine(), "peak_memory_bytes": peak_memory_bytes(), "suites": suites}
+
+
+def print_tables(results: Sequence[tuple[Suite, list[Figure]]]) -> None:
+    """Print Markdown tables, ready for docs/reference/performance.md."""
+    print(", ".join(machine().values()))
+    for suite, figures in results:
+        print(f"\n### {suite.title} ({suite.clock} time)\n")
+        print(f"| case | us/{suite.unit} | {suite.unit}/s | spread | times the peer |")
+        print("| --- | --: | --: | --: | --: |")
+        for figure in figures:
+            print(
+                f"| {figure.name} | {figure.us_each:,.2f} | {figure.per_s:,.0f} "
+                f"| {figure.spread:.2f} | {figure.times_peer:.1f} |"
+            )
+    print(f"\npeak memory {peak_memory_bytes() / 2**20:,.0f} MiB")
