@@ -1,0 +1,87 @@
+"""What an export reads: a published version, and the addresses under which its files are had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from packager_jupyter.packages.pointer import Pointer
+
+BATCH_BYTES = 64 * 1024
+
+
+class AttachmentLike(Protocol):
+    """A small file whose bytes are in the package."""
+
+    @property
+    def path(self) -> str:
+        """Its path in the package."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """Its exact size."""
+        ...
+
+    @property
+    def media_type(self) -> str | None:
+        """Its content type, when known."""
+        ...
+
+
+class Exportable(Protocol):
+    """The part of `packages.catalog.Version` that exports need."""
+
+    @property
+    def name(self) -> str:
+        """Name of the package."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Name of the version."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Digest of the version's manifest: names the content exactly."""
+        ...
+
+    def iter_pointers(self) -> Iterator[Pointer]:
+        """Yield every pointer, sorted by the bytes of its path."""
+        ...
+
+    def attachments(self) -> Sequence[AttachmentLike]:
+        """Return every attachment."""
+        ...
+
+    def read_attachment(self, path: str) -> bytes:
+        """Return the bytes of one attachment."""
+        ...
+
+
+def encode_path(path: str) -> str:
+    """Percent-encode a package path for a URL: everything but ``A-Za-z0-9_.-~`` and ``/``."""
+    return quote(path, safe="/")
+
+
+def file_url(base_url: str, path: str) -> str:
+    """Return the lasting address of one file below a share's address, which ends in ``/``."""
+    return f"{base_url}files/{quote(path, safe='/')}"
+
+
+def in_batches(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """Join short byte strings to batches of some 64 KiB."""
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    for line in lines:
+        waiting.append(line)
+        waiting_bytes += len(line)
+        if waiting_bytes >= BATCH_BYTES:
+            yield b"".join(waiting)
+            waiting, waiting_bytes = [], 0
+    if waiting:
+        yield b"".join(waiting)

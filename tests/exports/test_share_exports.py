@@ -1,0 +1,145 @@
+"""Lists and the archive of a version: complete, addressed by the share, safe for any name."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from packager_jupyter.exports.archive import PointerArchive
+from packager_jupyter.exports.lists import manifest, urls
+from packager_jupyter.packages.pointer import Pointer
+from packager_jupyter.packages.pointer_file import parse_pointer_file
+
+BASE = "https://data.example.org/s/abc/"
+PATHS = [
+    "a/b c+d#e%f&g.csv",
+    'it\'s "quoted" <b>.txt',
+    "日本/データ.csv",
+    "e\u0301 and \u00e9",
+    "-rf",
+    "[x]?*=;,:@$!()~^`{}|",
+    "x.pointer",
+]
+
+
+@dataclass
+class Attached:
+    path: str
+    size_bytes: int
+    media_type: str | None
+
+
+class Contents:
+    """A version held in memory."""
+
+    name = "ocean"
+    version = "3"
+    digest = "sha256:" + "1" * 64
+
+    def __init__(self, pointers, attached):
+        self._pointers = sorted(pointers, key=lambda p: p.path.encode())
+        self._attached = attached
+
+    def iter_pointers(self):
+        return iter(self._pointers)
+
+    def attachments(self):
+        return [Attached(path, len(data), "text/plain") for path, data in self._attached.items()]
+
+    def read_attachment(self, path):
+        return self._attached[path]
+
+
+def pointer(path):
+    return Pointer(
+        path=path,
+        source="lake",
+        key="raw/" + path,
+        uri="s3://lake/raw/" + path,
+        size_bytes=5,
+        modified_s=1_700_000_000,
+        etag="abc",
+    )
+
+
+@pytest.fixture
+def contents():
+    return Contents(
+        [pointer(path) for path in PATHS], {"README.md": b"# Ocean\n", "n/b.ipynb": b"{}"}
+    )
+
+
+def test_urls_name_every_file_and_nothing_else(contents):
+    lines = b"".join(urls(contents, BASE)).decode("ascii").splitlines()
+    assert all(line.startswith(BASE + "files/") for line in lines)
+    assert not any(set(line) & set(" \"'<>\\^`{}|\t#?") for line in lines)
+    found = [unquote(urlsplit(line).path.removeprefix("/s/abc/files/")) for line in lines]
+    assert sorted(found) == sorted([*PATHS, "README.md", "n/b.ipynb"])
+
+
+def test_manifest_lines_are_pointers_with_the_share_url(contents):
+    lines = b"".join(manifest(contents, BASE)).splitlines(keepends=True)
+    records = [json.loads(line) for line in lines]
+    assert len(records) == len(PATHS) + 2
+    first = records[0]
+    assert first == {
+        "path": "README.md",
+        "size": 8,
+        "media_type": "text/plain",
+        "attachment": True,
+        "url": BASE + "files/README.md",
+    }
+    for line, record in zip(lines[2:], records[2:], strict=True):
+        assert Pointer.from_line(line) == pointer(record["path"])
+        assert unquote(record["url"]) == BASE + "files/" + record["path"]
+
+
+def test_long_lists_come_in_batches_without_a_gap():
+    many = Contents([pointer(f"f{n:06}") for n in range(5000)], {})
+    batches = list(urls(many, BASE))
+    assert len(batches) > 2
+    assert max(map(len, batches)) < 70_000
+    assert b"".join(batches).count(b"\n") == 5000
+
+
+def test_the_archive_holds_attachments_and_pointer_files(contents):
+    archive = PointerArchive(contents, BASE)
+    data = b"".join(archive.stream())
+    assert len(data) == archive.plan.size_bytes
+    opened = zipfile.ZipFile(io.BytesIO(data))
+    assert opened.testzip() is None
+    assert opened.read("README.md") == b"# Ocean\n"
+    for path in PATHS:
+        parsed = parse_pointer_file(opened.read(path + ".pointer"))
+        assert (parsed.pointer, parsed.package, parsed.version) == (pointer(path), "ocean", "3")
+        assert unquote(parsed.url) == BASE + "files/" + path
+    assert len(opened.namelist()) == len(PATHS) + 2
+
+
+def test_a_name_that_an_attachment_has_is_not_taken_twice():
+    contents = Contents([pointer("a")], {"a.pointer": b"mine", "a~1.pointer": b"too"})
+    opened = zipfile.ZipFile(io.BytesIO(b"".join(PointerArchive(contents, BASE).stream())))
+    assert opened.namelist() == ["a.pointer", "a~1.pointer", "a~2.pointer"]
+    assert parse_pointer_file(opened.read("a~2.pointer")).pointer.path == "a"
+
+
+def test_ranges_of_the_archive_are_slices(contents):
+    archive = PointerArchive(contents, BASE)
+    data = b"".join(archive.stream())
+    for start in range(0, len(data), 37):
+        assert b"".join(archive.stream(start=start, stop=start + 100)) == data[start : start + 100]
+    again = PointerArchive(contents, BASE, plan=archive.plan)
+    assert b"".join(again.stream()) == data
+
+
+def test_the_entity_tag_follows_the_bytes(contents):
+    tag = PointerArchive.etag(contents, BASE)
+    assert tag == PointerArchive.etag(contents, BASE)
+    assert tag != PointerArchive.etag(contents, BASE.replace("abc", "abd"))
+    contents.digest = "sha256:" + "2" * 64
+    assert tag != PointerArchive.etag(contents, BASE)
