@@ -1,0 +1,1 @@
+"""The Python package index: what pip, uv, twine, poetry and hatch speak, over an OCI feed."""
