@@ -18,11 +18,12 @@ from packager_jupyter.errors import (
     BadInputError,
     BlobNotFoundError,
     DigestMismatchError,
+    NameInvalidError,
     StoreCorruptError,
 )
 from packager_jupyter.io import fsync_dir, make_dirs, temp_file
 from packager_jupyter.oci.base import CHUNK_BYTES
-from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, new_hash, split_digest
+from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, check_digest, new_hash, split_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,11 +230,25 @@ class BlobFolder:
 
     def digests(self) -> Iterator[str]:
         """Yield the digests of all blob files, in no order."""
-        for algorithm, length in DIGEST_HEX_LENGTH.items():
-            with contextlib.suppress(FileNotFoundError):
-                for entry in os.scandir(self.folder / "blobs" / algorithm):
-                    if len(entry.name) == length:
-                        yield f"{algorithm}:{entry.name}"
+        for digest, _name in self._files():
+            if digest is not None:
+                yield digest
+
+    def strays(self) -> list[str]:
+        """Return the names of files among the blobs that are none."""
+        return [name for digest, name in self._files() if digest is None]
+
+    def _files(self) -> Iterator[tuple[str | None, str]]:
+        for algorithm in DIGEST_HEX_LENGTH:
+            try:
+                names = os.listdir(self.folder / "blobs" / algorithm)  # noqa: PTH208 - names only
+            except FileNotFoundError:
+                continue
+            for name in names:
+                try:
+                    yield check_digest(f"{algorithm}:{name}"), name
+                except NameInvalidError:
+                    yield None, name
 
 
 def not_found(digest: str) -> BlobNotFoundError:

@@ -129,9 +129,13 @@ class LayoutStore:
         folder = self.folder(repo)
         target = folder / INDEX_FILE
         if not target.exists():
-            write_atomic(folder / LAYOUT_FILE, _LAYOUT_BYTES)
+            self.write_layout_file(repo)
             self._settle_folders(folder)
         write_atomic(target, index.to_bytes())
+
+    def write_layout_file(self, repo: str) -> None:
+        """Write the ``oci-layout`` file by which other tools know a layout."""
+        write_atomic(self.folder(repo) / LAYOUT_FILE, _LAYOUT_BYTES)
 
     def _settle_folders(self, folder: Path) -> None:
         """Make the names of a new repository's folders durable.
@@ -316,10 +320,11 @@ class LayoutStore:
                 raise _no_manifest(repo, digest)
             self.write_index(repo, rest)
 
-    def repositories(self, prefix: str = "") -> list[str]:
-        """See `OciStore.repositories`."""
+    def repositories(self, prefix: str = "", *, every: bool = False) -> list[str]:
+        """See `OciStore.repositories`; with `every` also repositories without a manifest."""
         name = prefix.rstrip("/")
-        return sorted(walk_repositories(self.root, check_repository(name) if name else ""))
+        top = check_repository(name) if name else ""
+        return sorted(walk_repositories(self.root, top, every=every))
 
     def close(self) -> None:
         """See `OciStore.close`."""

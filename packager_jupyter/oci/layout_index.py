@@ -148,10 +148,15 @@ class LayoutIndex:
             self.document, tuple(entry for entry in self.entries if entry["digest"] not in gone)
         )
 
-    def expired(self, *, before_s: float) -> list[str]:
-        """Return the digests that lost their last tag before that time."""
-        marked = ((entry["digest"], _untagged_s(entry)) for entry in self.entries)
-        return [digest for digest, time_s in marked if time_s is not None and time_s < before_s]
+    def untagged(self, *, before_s: float | None = None) -> list[Descriptor]:
+        """Return the manifests that no tag names; with `before_s` those that lost it before."""
+        tagged = {entry["digest"] for entry in self.tags.values()}
+        return [
+            self.descriptor(entry)
+            for entry in self.entries
+            if entry["digest"] not in tagged
+            and (before_s is None or ((lost_s := _untagged_s(entry)) and lost_s < before_s))
+        ]
 
     def _replace(
         self, entries: list[Entry], *, lost: list[Entry], keep: Callable[[Descriptor], bool]

@@ -48,18 +48,26 @@ def repository_folder(root: Path, repo: str) -> Path:
     )
 
 
-def walk_repositories(root: Path, repo: str = "") -> Iterator[str]:
-    """Yield `repo` and every repository below it that holds a manifest, in no order."""
+def walk_repositories(root: Path, repo: str = "", *, every: bool = False) -> Iterator[str]:
+    """Yield `repo` and the repositories below it, in no order.
+
+    Only those that hold a manifest, unless `every`: then also those where somebody has begun to
+    push, or from which everything was deleted.
+    """
     stack = [(repository_folder(root, repo) if repo else root, repo)]
     while stack:
         folder, name = stack.pop()
+        is_repository = False
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as rows:
             for row in rows:
-                if name and row.name == INDEX_FILE:
-                    if row.stat().st_size > _EMPTY_INDEX_BYTES:
-                        yield name
+                if row.name == INDEX_FILE:
+                    is_repository |= every or row.stat().st_size > _EMPTY_INDEX_BYTES
+                elif row.name in MEMBER_NAMES:
+                    is_repository |= every
                 elif (part := _component(row.name)) and row.is_dir(follow_symlinks=False):
                     stack.append((Path(row.path), f"{name}/{part}" if name else part))
+        if name and is_repository:
+            yield name
 
 
 def _component(folder_name: str) -> str | None:
