@@ -1,0 +1,69 @@
+"""Who is asking: the principal of a request, and the authenticator with which a host names it.
+
+Handlers know nobody's scheme. A host puts an `Authenticator` into the application's settings; the
+base handler asks it at every request, for the rule of that very route and verb, so no answer is
+remembered from another route.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from packager_jupyter.server.base import PackagerHandler
+    from packager_jupyter.server.rules import Rule
+
+HostKind = Literal["jupyter", "standalone", "hub"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A person or machine with an account.
+
+    Attributes
+    ----------
+    name : str
+        Stable: owner of shares and jobs, and what the audit records.
+    display_name : str
+    scopes : tuple of str or None
+        What the credential is limited to; None: not limited.
+    """
+
+    name: str
+    display_name: str
+    scopes: tuple[str, ...] | None = None
+
+
+class Authenticator(Protocol):
+    """How one host knows its users."""
+
+    @property
+    def host(self) -> HostKind:
+        """Which host this is."""
+        ...
+
+    async def principal(self, handler: PackagerHandler) -> Principal | None:
+        """Return who asks, or None when nobody has said so or the credential is wrong."""
+        ...
+
+    async def is_allowed(self, handler: PackagerHandler, principal: Principal, rule: Rule) -> bool:
+        """Say whether `principal` may do what `rule` describes."""
+        ...
+
+
+def local_owner() -> str:
+    """Return the name under which a server of one person keeps shares and jobs.
+
+    The hub's name of the user where there is a hub, else the account that runs the process. The
+    random names of Jupyter's anonymous token users change at each request and name nobody.
+    """
+    from_hub = os.environ.get("JUPYTERHUB_USER")
+    if from_hub:
+        return from_hub
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user id has no name
+        return f"uid-{os.getuid()}"

@@ -1,0 +1,396 @@
+"""The handlers' ground: rules, bodies, queries, threads, errors and headers, the same in each host.
+
+A handler reads `services` (the core), declares nothing about authentication and never blocks: its
+rule stands in the route table, and `prepare` has enforced it before a verb runs. A host makes one
+concrete class per route (see `mount`), which sets `route` and, inside Jupyter, mixes in Jupyter's
+own handler for what its users need.
+
+Bodies are streamed and bounded: a request that may not be made, or is too large, is answered
+before its body is read.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import itertools
+import logging
+import secrets
+from http.client import responses
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
+from urllib.parse import parse_qsl
+
+import orjson
+from tornado import web
+
+from packager_jupyter.errors import (
+    BadInputError,
+    BusyError,
+    ForbiddenError,
+    NotAuthenticatedError,
+    PackagerError,
+    TooLargeError,
+)
+from packager_jupyter.server.failures import failure_of
+from packager_jupyter.server.models import read
+from packager_jupyter.server.strict_json import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from packager_jupyter.server.auth import Authenticator, Principal
+    from packager_jupyter.server.context import ServerContext
+    from packager_jupyter.server.failures import Failure
+    from packager_jupyter.server.rules import Operation, Query, Route, Rule, Verb
+    from packager_jupyter.services import Services
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+FORM_BYTES = 64 * 1024
+JSON_BYTES = 1024 * 1024
+MAX_PARAMETERS = 64
+_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
+
+log = logging.getLogger(__name__)
+_process = secrets.token_hex(4)
+_numbers = itertools.count(1)
+
+
+@web.stream_request_body
+class PackagerHandler(web.RequestHandler):
+    """One route's handler, free of any host."""
+
+    route: ClassVar[Route]
+    answers_cors: ClassVar[bool] = False  # whether the host's own handler answers preflights
+
+    def initialize(self) -> None:
+        """Start with an empty body."""
+        self._body = bytearray()
+        self._body_too_large = False
+
+    # -- what a handler works with --------------------------------------------------------------
+
+    @property
+    def context(self) -> ServerContext:
+        """What the host has set up for all requests."""
+        return cast("ServerContext", self.settings["packager_context"])
+
+    @property
+    def services(self) -> Services:
+        """The core: sources, packages, shares."""
+        return cast("Services", self.settings["packager"])
+
+    @property
+    def request_id(self) -> str:
+        """Name of this request in the answer's ``X-Request-Id``, the log and the audit."""
+        if "_request_id" not in self.__dict__:
+            self._request_id = f"{_process}-{next(_numbers):x}"
+        return self._request_id
+
+    @property
+    def client_ip(self) -> str:
+        """Address of the client, as the host's proxy settings let us believe it."""
+        return self.request.remote_ip or "unknown"
+
+    @property
+    def public_url(self) -> str:
+        """Address of our own root, ending in ``/``: configured, else as this request names it."""
+        configured = self.services.settings.public_url
+        if configured:
+            return str(configured)
+        return f"{self.request.protocol}://{self.request.host}{self.context.prefix}"
+
+    async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run something that blocks in a thread; see `pool.BoundedPool`."""
+        return await self.context.pool.run(function, *args, **kwargs)
+
+    # -- the request ----------------------------------------------------------------------------
+
+    def body_limit(self) -> int:
+        """Return how many bytes the body of this request may have."""
+        return FORM_BYTES
+
+    async def prepare(self) -> None:
+        """Enforce the table: an unlisted verb, a stranger or a large body goes no further.
+
+        Raises
+        ------
+        HTTPError
+            405 for a verb without a rule.
+        BusyError
+            While the server drains before it stops.
+        TooLargeError
+            The body is announced as larger than `body_limit`.
+        """
+        self.context.in_flight.add(self)
+        if self.context.is_draining:
+            raise BusyError(
+                "The server is about to stop.", remedy="Try again soon.", retry_after_s=30
+            )
+        rule = self._rule()
+        if rule is None and self.request.method != "OPTIONS":
+            raise web.HTTPError(405)
+        self._limit_body()
+        parent = super().prepare()
+        if inspect.isawaitable(parent):
+            await parent
+        if rule is not None and rule.principal == "user":
+            await self._authorize(rule)
+        if self.context.start_error is not None:
+            raise self.context.start_error
+
+    def _rule(self) -> Rule | None:
+        return self.route.verbs.get(cast("Verb", self.request.method))
+
+    def _limit_body(self) -> None:
+        limit = self.body_limit()
+        # A body of unknown length is cut off by data_received; beyond twice the limit Tornado
+        # itself closes the connection.
+        connection = cast("Any", self.request.connection)
+        if hasattr(connection, "set_max_body_size"):
+            connection.set_max_body_size(2 * limit)
+        length = self.request.headers.get("Content-Length", "0")
+        if length.isdecimal() and int(length) > limit:
+            raise self._too_large()
+
+    def _too_large(self) -> TooLargeError:
+        return TooLargeError(
+            f"The body of the request is larger than {self.body_limit()} bytes.",
+            remedy="Send less at a time, or ask the administrator to raise the limit.",
+        )
+
+    async def _authorize(self, rule: Rule) -> None:
+        authenticator = self.authenticator
+        principal = await authenticator.principal(self)
+        if principal is None:
+            raise NotAuthenticatedError(
+                "Nobody has said who is asking.",
+                remedy="Log in, or send an API token in the Authorization header.",
+            )
+        self.principal: Principal = principal
+        if not await authenticator.is_allowed(self, principal, rule):
+            raise ForbiddenError(
+                f"{principal.display_name} may not {rule.action} {rule.resource}.",
+                remedy="Ask the administrator of this server for the right to do so.",
+            )
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """How this host knows its users."""
+        return cast("Authenticator", self.settings["packager_auth"])
+
+    def data_received(self, chunk: bytes) -> None:
+        """Collect the body up to its limit."""
+        if len(self._body) + len(chunk) > self.body_limit():
+            self._body_too_large = True
+            self._body.clear()
+        elif not self._body_too_large:
+            self._body += chunk
+
+    @property
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises
+        ------
+        TooLargeError
+            More came than `body_limit` allows.
+        """
+        if self._body_too_large:
+            raise self._too_large()
+        return bytes(self._body)
+
+    def parameters(self) -> dict[str, str]:
+        """Return the query string, decoded as UTF-8 and otherwise untouched.
+
+        Keys of objects may hold control characters and blanks at their ends, which Tornado's own
+        ``get_argument`` strips.
+
+        Raises
+        ------
+        BadInputError
+            Not UTF-8, a name given twice, or more than 64 names.
+        """
+        try:
+            pairs = parse_qsl(
+                self.request.query,
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=MAX_PARAMETERS,
+            )
+        except ValueError as error:  # UnicodeDecodeError is one
+            raise BadInputError(
+                "The query of the address cannot be read.",
+                remedy="Encode it as UTF-8, percent-encoded, with at most 64 parameters.",
+            ) from error
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise BadInputError(
+                "The query of the address gives one parameter twice.",
+                remedy="Give each parameter once.",
+            )
+        return found
+
+    def query(self) -> dict[str, Any]:
+        """Return this verb's parameters as the table describes them, with their defaults."""
+        rule = self._rule()
+        operation = rule.operation if rule else None
+        found = self.parameters()
+        return {spec.name: _typed(spec, found.get(spec.name)) for spec in _specs(operation)}
+
+    # -- the answer -----------------------------------------------------------------------------
+
+    def set_default_headers(self) -> None:
+        """Set what is right for an answer that is no page; pages set their own policy."""
+        super().set_default_headers()
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header(
+            "Content-Security-Policy",
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        )
+        self.set_header("X-Request-Id", self.request_id)
+        self.clear_header("Server")
+
+    def compute_etag(self) -> str | None:
+        """Return None: what has an entity tag sets its own."""
+        return None
+
+    def options(self, **_path: str) -> None:
+        """Answer which verbs this address has (RFC 9110 9.3.7)."""
+        if self.answers_cors:
+            super().options()
+        self.set_status(204)
+        self.set_header("Allow", self._allow())
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        self.context.in_flight.discard(self)
+        self.context.metrics.observe(
+            route=self.route.path,
+            method=self.request.method or "",
+            status=self.get_status(),
+            seconds=self.request.request_time(),
+        )
+
+    def _allow(self) -> str:
+        return ", ".join(sorted({*self.route.verbs, "OPTIONS"}))
+
+    def on_connection_close(self) -> None:
+        """Forget a request whose client has gone."""
+        self.context.in_flight.discard(self)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with the one error shape; Tornado calls this for everything that is raised."""
+        error = kwargs["exc_info"][1] if "exc_info" in kwargs else None
+        failure = failure_of(error, status=status_code, request_id=self.request_id)
+        self.set_status(failure.status)
+        for name, value in failure.headers.items():
+            self.set_header(name, value)
+        if failure.status == 405:  # noqa: PLR2004  # RFC 9110 15.5.6 wants Allow
+            self.set_header("Allow", self._allow())
+        self.render_failure(failure)
+
+    def render_failure(self, failure: Failure) -> None:
+        """Finish with `failure`: a small page for a browser, JSON for everybody else."""
+        if "text/html" not in self.request.headers.get("Accept", ""):
+            self.set_header("Content-Type", "application/json")
+            self.finish(orjson.dumps(failure.body))
+            return
+        title = html.escape(f"{failure.status} {responses.get(failure.status, 'Error')}")
+        message, remedy = (html.escape(failure.body[name]) for name in ("message", "remedy"))
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(
+            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+            f"<h1>{title}</h1><p>{message}</p><p>{remedy}</p></html>"
+        )
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        """Log a defect with its traceback, and what storage or disk did wrong in one line.
+
+        Tornado's own version would log the address with its query.
+        """
+        failure = failure_of(value, status=500, request_id=self.request_id)
+        if failure.is_defect:
+            log.error(
+                "request %s failed in %s",
+                self.request_id,
+                self.route.path,
+                exc_info=(typ, value, tb),  # type: ignore[arg-type]  # all three or none are None
+            )
+        elif isinstance(value, PackagerError) and failure.status >= 500:  # noqa: PLR2004
+            log.warning("request %s: %s %s", self.request_id, value.code, value.message)
+
+
+class ApiHandler(PackagerHandler):
+    """A handler of the REST API: JSON in, JSON out."""
+
+    def body_limit(self) -> int:
+        """Return the limit of a JSON body."""
+        return JSON_BYTES
+
+    def set_default_headers(self) -> None:
+        """Say that the answer is JSON."""
+        super().set_default_headers()
+        self.set_header("Content-Type", "application/json")
+
+    def read_body(self, model: type[T]) -> T:
+        """Return the JSON body as the dataclass `model`; see `models.read`."""
+        return read(model, parse_json(self.body))
+
+    def write_json(self, value: Any, *, status: int = 200) -> None:
+        """Finish with `value` as JSON."""
+        self.set_status(status)
+        self.finish(orjson.dumps(value))
+
+    def render_failure(self, failure: Failure) -> None:
+        """Finish with `failure` as JSON, whatever the client accepts."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(orjson.dumps(failure.body))
+
+
+def _specs(operation: Operation | None) -> tuple[Query, ...]:
+    return operation.query if operation else ()
+
+
+def _typed(spec: Query, text: str | None) -> str | int | bool | None:
+    if text is None:
+        if spec.is_required:
+            raise BadInputError(
+                f"The query parameter {spec.name!r} is missing.",
+                remedy=f"Add it to the address: {spec.doc}",
+            )
+        return spec.default
+    if spec.kind is int:
+        return _whole(spec, text)
+    if spec.kind is bool:
+        if text.lower() not in _BOOLEANS:
+            raise _bad_value(spec, "true or false")
+        return _BOOLEANS[text.lower()]
+    if spec.choices and text not in spec.choices:
+        raise _bad_value(spec, "one of " + ", ".join(spec.choices))
+    return text
+
+
+def _whole(spec: Query, text: str) -> int:
+    # isdecimal alone would take digits of other scripts; 18 digits fit everything we count.
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):  # noqa: PLR2004
+        raise _bad_value(spec, "a whole number")
+    number = int(text)
+    if spec.low is not None and number < spec.low:
+        raise _bad_value(spec, f"at least {spec.low}")
+    return number if spec.high is None else min(number, spec.high)
+
+
+def _bad_value(spec: Query, expected: str) -> BadInputError:
+    return BadInputError(
+        f"The query parameter {spec.name!r} must be {expected}.", remedy=f"{spec.doc}"
+    )

@@ -1,0 +1,134 @@
+"""Our routes inside jupyter_server: Jupyter's identity, authorizer, XSRF and host checks.
+
+A ``user`` route becomes a class of our handler and Jupyter's `APIHandler`, so whatever identity
+provider the server runs with (token, password, a hub) decides who asks, and its authorizer decides
+what they may, anew for every request and from this route's own rule. All other routes stay plain
+handlers, marked as open: their capability is in the path, and a plain handler is twice as fast.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.auth.identity import (
+    IdentityProvider,
+    LegacyIdentityProvider,
+    PasswordIdentityProvider,
+)
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import ensure_async
+from tornado import web
+
+from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError
+from packager_jupyter.server.auth import Principal, local_owner
+
+if TYPE_CHECKING:
+    from tornado.concurrent import Future
+
+    from packager_jupyter.server.auth import HostKind
+    from packager_jupyter.server.base import PackagerHandler
+    from packager_jupyter.server.mount import HandlerClass
+    from packager_jupyter.server.rules import Route, Rule
+
+# These name their users anew at each request, so the name says nothing.
+_NAMELESS = (IdentityProvider, LegacyIdentityProvider, PasswordIdentityProvider)
+
+
+class JupyterUserHandler(APIHandler):
+    """Jupyter's part of a ``user`` route; stands behind our handler in the resolution order."""
+
+    def check_host(self) -> bool:
+        """Refuse a foreign ``Host`` in words (DNS rebinding)."""
+        if not super().check_host():
+            raise ForbiddenError(
+                "This server does not answer to the host name in the address.",
+                remedy="Use the address that Jupyter printed, or set "
+                "ServerApp.allow_remote_access to allow other names.",
+            )
+        return True
+
+    def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
+        """Refuse a request that another site's page makes with the person's cookie."""
+        if not super().check_origin(origin_to_satisfy_tornado):
+            raise ForbiddenError(
+                "The page that asked belongs to another site.",
+                remedy="Ask from this server's own pages, or send a token.",
+            )
+        return True
+
+    def check_xsrf_cookie(self) -> None:
+        """Require Tornado's XSRF token wherever a cookie alone says who asks."""
+        if getattr(self, "_jupyter_current_user", self) is None:
+            # Without a user there is nothing to forge, and the sentence about XSRF would mislead
+            # whoever sent a wrong token.
+            raise _nobody()
+        try:
+            super().check_xsrf_cookie()
+        except web.HTTPError as error:
+            raise ForbiddenError(
+                "The request does not carry this session's XSRF token.",
+                remedy="Reload the page and try again; programs send an API token instead.",
+            ) from error
+
+    def get_login_url(self) -> str:
+        """Answer 401 instead of sending a program to a login page."""
+        if not self.current_user:
+            raise _nobody()
+        return super().get_login_url()
+
+    def finish(self, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Keep the media type that our handler has set."""
+        kwargs.setdefault("set_content_type", self._headers.get("Content-Type"))
+        return super().finish(*args, **kwargs)
+
+
+class JupyterAuthenticator:
+    """Asks the running server's identity provider and authorizer."""
+
+    host: HostKind = "jupyter"
+
+    async def principal(self, handler: PackagerHandler) -> Principal | None:
+        """Return whom Jupyter's `prepare` has found."""
+        user = handler.current_user
+        if user is None:
+            return None
+        provider = cast("APIHandler", handler).identity_provider
+        name = local_owner() if type(provider) in _NAMELESS else user.username
+        return Principal(name, user.display_name or name)
+
+    async def is_allowed(
+        self,
+        handler: PackagerHandler,
+        principal: Principal,  # noqa: ARG002  # Jupyter's authorizer wants Jupyter's user
+        rule: Rule,
+    ) -> bool:
+        """Ask the authorizer about this very rule."""
+        authorizer = cast("APIHandler", handler).authorizer
+        answer = authorizer.is_authorized(
+            cast("Any", handler), handler.current_user, rule.action, rule.resource
+        )
+        return bool(await ensure_async(answer))
+
+
+def jupyter_class(route: Route) -> HandlerClass:
+    """Return the class of `route` for jupyter_server."""
+    is_user = any(rule.principal == "user" for rule in route.verbs.values())
+    namespace: dict[str, Any] = {"route": route, "answers_cors": is_user}
+    for verb, rule in route.verbs.items():
+        method = getattr(route.handler, verb.lower())
+        guard = web.authenticated if rule.principal == "user" else allow_unauthenticated
+        namespace[verb.lower()] = guard(method)
+    namespace["options"] = allow_unauthenticated(route.handler.options)
+    if not is_user:
+        # No cookie of Jupyter's opens these; the one form among them carries a token of its own.
+        namespace["check_xsrf_cookie"] = lambda _handler: None
+    bases = (route.handler, JupyterUserHandler) if is_user else (route.handler,)
+    return type(f"Jupyter{route.handler.__name__}", bases, namespace)
+
+
+def _nobody() -> NotAuthenticatedError:
+    return NotAuthenticatedError(
+        "Nobody has said who is asking.",
+        remedy="Log in to Jupyter, or send its token in the Authorization header.",
+    )

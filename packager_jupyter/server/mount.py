@@ -1,0 +1,43 @@
+"""From the table to a host: one concrete handler class per route.
+
+The standalone server and the hub service use `plain_class`; Jupyter's host has its own maker (see
+`jupyter`), as its users are known by Jupyter's handlers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from packager_jupyter.server.base import PackagerHandler
+    from packager_jupyter.server.rules import Route
+
+HandlerClass = type["PackagerHandler"]
+
+
+def plain_class(route: Route) -> HandlerClass:
+    """Return the handler of `route` bound to it, with nothing of a host mixed in."""
+    return type(route.handler.__name__, (route.handler,), {"route": route})
+
+
+def mount(
+    routes: Iterable[Route],
+    *,
+    prefix: str,
+    make_class: Callable[[Route], HandlerClass] = plain_class,
+) -> list[tuple[str, HandlerClass]]:
+    """Return Tornado's url specs for `routes` below `prefix`.
+
+    Parameters
+    ----------
+    routes : iterable of Route
+    prefix : str
+        Path beginning and ending with ``/``, as it stands in a request (percent-encoded).
+    make_class : callable
+        Makes a host's concrete class.
+    """
+    root = re.escape(prefix)
+    return [(f"{root}{route.pattern}$", make_class(route)) for route in routes]

@@ -1,0 +1,21 @@
+"""The one table: every address that any host answers, who may use it, and what it is for."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from packager_jupyter.server.rules import Route, Rule
+
+__all__ = ["Route", "Rule", "routes"]
+
+
+@cache
+def routes() -> tuple[Route, ...]:
+    """Return all routes, in the order in which hosts try them.
+
+    The routes for which speed matters come first: every request for a file of a share passes here.
+    """
+    from packager_jupyter.server.api import API_ROUTES
+    from packager_jupyter.server.api.status import NOTHING, SERVICE_ROUTES
+
+    return (*SERVICE_ROUTES, *API_ROUTES, NOTHING)
