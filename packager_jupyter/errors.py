@@ -205,6 +205,19 @@ class StorageDeniedError(StorageError):
     code = "storage_access_denied"
 
 
+class StorageCredentialError(StorageDeniedError):
+    """The storage does not accept the credential at all: unknown key, wrong secret, expired."""
+
+    code = "storage_credential_refused"
+
+
+class StorageBusyError(StorageError):
+    """The storage asks us to slow down, or failed, at every try; later it may work."""
+
+    code = "storage_busy"
+    status = 503
+
+
 class StorageBucketNotFoundError(StorageError):
     """The bucket, container or folder that the source names does not exist."""
 
