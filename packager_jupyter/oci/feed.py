@@ -26,11 +26,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from packager_jupyter.errors import BlobNotFoundError, ConflictError, StoreCorruptError
-from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_MANIFEST
+from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST
 from packager_jupyter.oci.manifest import (
     EMPTY,
     EMPTY_BYTES,
     descriptor_json,
+    image_index,
     image_manifest,
     parse_manifest,
 )
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from packager_jupyter.oci.base import Descriptor, OciStore
 
 INDEX_TAG = "_index"
+LATEST_TAG = "latest"
 EVENT_PREFIX = "e."
 FILE_PREFIX = "f."
 EVENT_TYPE = "application/vnd.packager-jupyter.feed.event.v1"
@@ -58,6 +60,11 @@ _RESERVED_TAG = re.compile(r"_.*|[efx]\..*|x-.*|latest")
 _MAX_COMPONENT = 128
 _CACHED_PROJECTS = 4096
 _READ_TRIES = 3
+
+
+def repository_for(project: str) -> str:
+    """Return the repository path of a project; ``/`` in its name parts it into components."""
+    return "/".join(component_for(part) for part in project.split("/"))
 
 
 def component_for(name: str) -> str:
@@ -156,7 +163,7 @@ class Feed:
 
     def repository(self, project: str) -> str:
         """Return the repository of a project."""
-        return f"{self._root}/{component_for(project)}"
+        return f"{self._root}/{repository_for(project)}"
 
     def projects(self) -> list[str]:
         """Return the names of all projects, sorted; one call to the store.
@@ -205,6 +212,50 @@ class Feed:
         self._announce(project)
         return self.store.push_manifest(repo, manifest, media_type=MEDIA_TYPE_MANIFEST, tag=tag)
 
+    def publish_index(
+        self,
+        project: str,
+        tag: str,
+        *,
+        manifests: Sequence[tuple[bytes, Descriptor]],
+        artifact_type: str,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Descriptor:
+        """Publish an image index and the manifests that it names; durable on return.
+
+        Parameters
+        ----------
+        manifests : sequence of (bytes, Descriptor)
+            Each manifest and how the index describes it (platform, annotations).
+
+        Raises
+        ------
+        ConflictError
+            Another artifact stands under this tag.
+        """
+        repo = self.repository(project)
+        for body, _ in manifests:
+            self.store.push_manifest(repo, body, media_type=MEDIA_TYPE_MANIFEST)
+        index = image_index(
+            [described for _, described in manifests],
+            artifact_type=artifact_type,
+            annotations=annotations,
+        )
+        self._announce(project)
+        return self.store.push_manifest(repo, index, media_type=MEDIA_TYPE_INDEX, tag=tag)
+
+    def point_latest(self, project: str, digest: str) -> None:
+        """Move the tag ``latest``, the default of OCI clients, to a published artifact."""
+        repo = self.repository(project)
+        manifest = self.store.get_manifest(repo, digest)
+        self.store.push_manifest(
+            repo,
+            manifest.body,
+            media_type=manifest.descriptor.media_type,
+            tag=LATEST_TAG,
+            overwrite=True,
+        )
+
     def push_layer(
         self,
         project: str,
@@ -249,9 +300,7 @@ class Feed:
         """
         repo = self.repository(project)
         for attempt in range(_READ_TRIES):
-            tags = frozenset(
-                tag for tag in self.store.tag_names(repo) if not tag.startswith(INDEX_TAG)
-            )
+            tags = frozenset(filter(_is_truth, self.store.tag_names(repo)))
             if not tags:
                 return None
             with self._lock:
@@ -350,6 +399,11 @@ class Feed:
     def _true_name(self, tag: str) -> str:
         content = parse_manifest(self.store.get_manifest(self._meta, tag).body)
         return content.annotations.get(ANNOTATION_TITLE, tag)
+
+
+def _is_truth(tag: str) -> bool:
+    # `_index` and `latest` are derived; `sha256-…` is the fallback list of referrers.
+    return not tag.startswith(("_", "sha256-")) and tag != LATEST_TAG
 
 
 def _is_project_tag(project: str) -> bool:
