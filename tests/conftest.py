@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -95,8 +96,13 @@ def browser(require: Callable[..., str]) -> Iterator[Browser]:
     One per module, not per session: playwright's synchronous API keeps an event loop running in
     this thread, and coroutine tests of other modules could not run beside it.
     """
+    from playwright._impl._driver import compute_driver_executable
     from playwright.sync_api import sync_playwright
 
+    driver, _script = compute_driver_executable()
+    probe = subprocess.run([driver, "--version"], capture_output=True, text=True, check=False)
+    if probe.returncode:
+        unavailable(f"playwright: {probe.stderr.strip()}: install the Debian package libatomic1")
     executable = require("chromium", package="chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

@@ -104,6 +104,9 @@ def main(arguments: list[str]) -> int:
     except BootstrapError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(f"error: {error}. Clone to a folder that is yours.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 

@@ -32,6 +32,7 @@ FOR_TESTS = (
     DebianPackage("aria2", "fetches shares as people do"),
     DebianPackage("curl", "fetches shares as people do"),
     DebianPackage("git", "what is committed is checked"),
+    DebianPackage("libatomic1", "playwright's driver is linked with it"),
     DebianPackage("strace", "shows that writes reach the disk in the right order"),
     DebianPackage("unzip", "opens our ZIP files with a reader that is not ours"),
     DebianPackage("wget", "fetches shares as people do"),

@@ -33,7 +33,12 @@ OURS = ".made-by-bootstrap"
 STAMP = ".installed.json"
 # A change in any of these asks for a new installation; Python files are used in place.
 BUILD_INPUTS = ("pyproject.toml", "labextension/package.json", "labextension/yarn.lock")
-BUILD_FOLDERS = ("labextension/src", "labextension/style", "labextension/schema")
+BUILD_FOLDERS = (
+    "labextension/src",
+    "labextension/style",
+    "labextension/schema",
+    "jupyter-config",
+)
 
 
 class Environment:
