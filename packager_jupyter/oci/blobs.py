@@ -12,16 +12,18 @@ import contextlib
 import errno
 import os
 import time
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from packager_jupyter.errors import (
     BadInputError,
     BlobNotFoundError,
     DigestMismatchError,
     NameInvalidError,
+    StorageDeniedError,
+    StorageError,
     StoreCorruptError,
 )
-from packager_jupyter.io import fsync_dir, make_dirs, temp_file
+from packager_jupyter.io import explain_disk_full, fsync_dir, make_dirs, temp_file
 from packager_jupyter.oci.base import CHUNK_BYTES
 from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, check_digest, new_hash, split_digest
 
@@ -38,7 +40,33 @@ GRACE_S = 3600
 """Seconds for which a blob that nothing names is safe from the collector."""
 
 _READ_ONLY = frozenset({errno.EROFS, errno.EPERM, errno.EACCES})
+_BROKEN = frozenset({errno.EIO, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EFBIG})
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP})
+
+
+@contextlib.contextmanager
+def explain_disk() -> Iterator[None]:
+    """Turn what the operating system says about the disk into an error with a remedy.
+
+    Also a decorator. Errors of sockets are no business of it: data may come from one.
+    """
+    try:
+        with explain_disk_full("the artifact store"):
+            yield
+    except OSError as error:
+        if error.errno in _READ_ONLY:
+            raise StorageDeniedError(
+                "The artifact store may not be read or changed by the user that runs this.",
+                remedy="Give that user the rights on the folder of the store, or set another one.",
+                details=error.strerror,
+            ) from error
+        if error.errno in _BROKEN:
+            raise StorageError(
+                "The disk of the artifact store reported an error.",
+                remedy="Look into the system's log, then try again.",
+                details=error.strerror,
+            ) from error
+        raise
 
 
 class BlobWriter:
@@ -165,9 +193,10 @@ class BlobFolder:
     @contextlib.contextmanager
     def ingest(self, *, digest: str | None = None) -> Iterator[BlobWriter]:
         """Yield a `BlobWriter`; what was not committed is gone after the block."""
-        make_dirs(self.ingest_folder)
-        with temp_file(self.ingest_folder, what="the blob") as temp:
-            yield BlobWriter(self, temp, digest)
+        with explain_disk():
+            make_dirs(self.ingest_folder)
+            with temp_file(self.ingest_folder, what="the blob") as temp:
+                yield BlobWriter(self, temp, digest)
 
     def read(self, digest: str, *, start: int, stop: int | None) -> Iterator[bytes]:
         """Return the chunks of ``[start, stop)``; see `OciStore.read_blob`."""
@@ -182,13 +211,15 @@ class BlobFolder:
             )
         return self._chunks(digest, start, end, is_whole=(start, end) == (0, size))
 
-    def _chunks(self, digest: str, start: int, end: int, *, is_whole: bool) -> Iterator[bytes]:
-        found = new_hash(digest if is_whole else None)
+    def _open(self, digest: str) -> IO[bytes]:
         try:
-            file = self.path(digest).open("rb", buffering=0)
+            return self.path(digest).open("rb", buffering=0)
         except FileNotFoundError:
             raise not_found(digest) from None
-        with file:
+
+    def _chunks(self, digest: str, start: int, end: int, *, is_whole: bool) -> Iterator[bytes]:
+        found = new_hash(digest if is_whole else None)
+        with explain_disk(), self._open(digest) as file:
             file.seek(start)
             left = end - start
             chunk = b""

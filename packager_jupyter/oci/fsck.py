@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from packager_jupyter.errors import PackagerError, StoreCorruptError
 from packager_jupyter.io import make_dirs
-from packager_jupyter.oci.blobs import PRIVATE_FOLDER
+from packager_jupyter.oci.blobs import PRIVATE_FOLDER, explain_disk
 from packager_jupyter.oci.gc import restore, trash_path
 from packager_jupyter.oci.layout_walk import INDEX_FILE, LAYOUT_FILE
 
@@ -75,6 +75,7 @@ class FsckReport:
         self.problems += other.problems
 
 
+@explain_disk()
 def check(
     store: LayoutStore,
     *,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from packager_jupyter.errors import BadInputError, DigestMismatchError, PackagerError
 from packager_jupyter.io import make_dirs, sweep_temp
 from packager_jupyter.oci.base import CHUNK_BYTES
-from packager_jupyter.oci.blobs import GRACE_S, PRIVATE_FOLDER
+from packager_jupyter.oci.blobs import GRACE_S, PRIVATE_FOLDER, explain_disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,6 +148,7 @@ class Collector:
         self._untagged = untagged
         self._dry_run = dry_run
 
+    @explain_disk()
     def run(self) -> GcReport:
         """Collect; raises `StoreCorruptError` or `BusyError` and then every manifest stays."""
         temp_files = 0

@@ -36,7 +36,13 @@ from packager_jupyter.oci.base import (
     Manifest,
     TagInfo,
 )
-from packager_jupyter.oci.blobs import PRIVATE_FOLDER, BlobFolder, mismatch, not_found
+from packager_jupyter.oci.blobs import (
+    PRIVATE_FOLDER,
+    BlobFolder,
+    explain_disk,
+    mismatch,
+    not_found,
+)
 from packager_jupyter.oci.layout_index import RESERVED_KEYS, UNTAGGED_KEY, IndexCache
 from packager_jupyter.oci.layout_walk import (
     INDEX_FILE,
@@ -149,6 +155,7 @@ class LayoutStore:
         fsync_dir(self.root)
         fsync_dir(self.root.parent)
 
+    @explain_disk()
     def push_blob(
         self,
         repo: str,
@@ -179,6 +186,7 @@ class LayoutStore:
         """Return a context that takes a blob piece by piece; see `BlobWriter`."""
         return self.blobs(repo).ingest(digest=digest)
 
+    @explain_disk()
     def has_blob(self, repo: str, digest: str) -> int | None:
         """See `OciStore.has_blob`."""
         return self.blobs(repo).wanted_size(digest)
@@ -189,10 +197,12 @@ class LayoutStore:
         """See `OciStore.read_blob`."""
         return self.blobs(repo).read(digest, start=start, stop=stop)
 
+    @explain_disk()
     def mount_blob(self, repo: str, digest: str, *, from_repo: str) -> bool:
         """See `OciStore.mount_blob`; costs no space, the bytes get a second name."""
         return self.blobs(repo).link_from(self.blobs(from_repo), check_digest(digest))
 
+    @explain_disk()
     def push_manifest(
         self,
         repo: str,
@@ -255,11 +265,13 @@ class LayoutStore:
                 details=", ".join(part.digest for part in unknown[:20]),
             )
 
+    @explain_disk()
     def get_manifest(self, repo: str, reference: str) -> Manifest:
         """See `OciStore.get_manifest`."""
         descriptor = self.resolve(repo, reference)
         return Manifest(descriptor, self.manifests.body(self.blobs(repo), descriptor))
 
+    @explain_disk()
     def resolve(self, repo: str, reference: str) -> Descriptor:
         """See `OciStore.resolve`."""
         check_reference(reference)
@@ -271,15 +283,18 @@ class LayoutStore:
             raise _no_manifest(repo, reference)
         return found
 
+    @explain_disk()
     def tag_names(self, repo: str) -> list[str]:
         """See `OciStore.tag_names`."""
         return sorted(self.index(repo).tags)
 
+    @explain_disk()
     def tags(self, repo: str) -> list[TagInfo]:
         """See `OciStore.tags`."""
         index = self.index(repo)
         return [TagInfo(tag, index.descriptor(index.tags[tag])) for tag in sorted(index.tags)]
 
+    @explain_disk()
     def referrers(
         self, repo: str, digest: str, *, artifact_type: str | None = None
     ) -> list[Descriptor]:
@@ -294,6 +309,7 @@ class LayoutStore:
                 found.append(as_referrer(descriptor, content))
         return sorted(found, key=lambda descriptor: descriptor.digest)
 
+    @explain_disk()
     def delete_tag(self, repo: str, tag: str) -> None:
         """See `OciStore.delete_tag`."""
         check_tag(tag)
@@ -305,6 +321,7 @@ class LayoutStore:
                 raise _no_manifest(repo, tag)
             self.write_index(repo, index.without_tag(tag, keep=self._keeper(repo)))
 
+    @explain_disk()
     def delete_manifest(self, repo: str, digest: str) -> None:
         """See `OciStore.delete_manifest`."""
         self.resolve(repo, check_digest(digest))
@@ -320,6 +337,7 @@ class LayoutStore:
                 raise _no_manifest(repo, digest)
             self.write_index(repo, rest)
 
+    @explain_disk()
     def repositories(self, prefix: str = "", *, every: bool = False) -> list[str]:
         """See `OciStore.repositories`; with `every` also repositories without a manifest."""
         name = prefix.rstrip("/")
