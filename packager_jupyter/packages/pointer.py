@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
@@ -71,6 +71,7 @@ class Pointer:
     version_id: str | None = None
     checksums: Mapping[str, str] = field(default_factory=lambda: NO_CHECKSUMS, hash=False)
     media_type: str | None = None
+    is_folder: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -98,6 +99,23 @@ class Pointer:
             record["version_id"] = self.version_id
         record["x-key"] = self.key
         return record
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the pointer as a row of the REST API."""
+        return {
+            "path": self.path,
+            "name": self.name,
+            "is_folder": False,
+            "size_bytes": self.size_bytes,
+            "modified_s": self.modified_s,
+            "source": self.source,
+            "key": self.key,
+            "uri": self.uri,
+            "etag": self.etag,
+            "version_id": self.version_id,
+            "checksums": dict(self.checksums),
+            "media_type": self.media_type,
+        }
 
     @classmethod
     def from_line(cls, line: bytes) -> Pointer:

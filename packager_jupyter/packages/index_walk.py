@@ -1,0 +1,78 @@
+"""Every row of an index in the order of the paths' bytes, as a stream.
+
+Inside a folder the names are sorted by the file system's view, but a list of paths is sorted by
+bytes, and there a folder's content sorts as ``name/``: ``a.txt`` comes before ``a/x``, which comes
+before ``a0``. So each folder is read in ranges between its subfolders, taken in that order. Memory
+is bounded by the depth of folders and one chunk of rows.
+"""
+
+# ruff: noqa: S608  # statements are put together from constants, values are bound
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packager_jupyter.packages.index_db import ROOT_ID
+from packager_jupyter.packages.index_rows import COLUMNS, Place
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+    from packager_jupyter.packages.index_rows import StoredRow
+
+CHUNK_ROWS = 2000
+
+_ALL = f"SELECT {COLUMNS} FROM file WHERE folder=? ORDER BY name"
+_RANGE = f"SELECT {COLUMNS} FROM file WHERE folder=? AND name>? {{}} ORDER BY name"
+_REST = _RANGE.format("")
+_UP_TO = _RANGE.format("AND name<?")
+_CHILDREN = (
+    "SELECT id, name, source, key_prefix, folders FROM folder WHERE parent=? ORDER BY name || '/'"
+)
+
+
+class _Level:
+    """A folder that is being read: its subfolders still to come, and the name reached so far."""
+
+    __slots__ = ("children", "place", "reached")
+
+    def __init__(self, connection: sqlite3.Connection, place: Place) -> None:
+        self.place = place
+        self.children = connection.execute(_CHILDREN, (place.id,))
+        self.reached = ""
+
+
+def sorted_rows(connection: sqlite3.Connection) -> Iterator[tuple[Place, list[StoredRow]]]:
+    """Yield chunks of rows of one folder each, in the order of the paths' bytes.
+
+    The caller holds a read transaction until the end.
+    """
+    row = connection.execute(
+        "SELECT source, key_prefix FROM folder WHERE id=?", (ROOT_ID,)
+    ).fetchone()
+    stack = [_Level(connection, Place(ROOT_ID, "", *row))]
+    while stack:
+        level = stack[-1]
+        child = level.children.fetchone()
+        if child is None:
+            yield from _chunks(connection, level.place, _REST, (level.place.id, level.reached))
+            stack.pop()
+            continue
+        number, name, source, prefix, folders = child
+        bound = f"{name}/"
+        yield from _chunks(connection, level.place, _UP_TO, (level.place.id, level.reached, bound))
+        level.reached = bound
+        place = Place(number, level.place.path_prefix + name, source, prefix)
+        if folders:
+            stack.append(_Level(connection, place))
+        else:
+            yield from _chunks(connection, place, _ALL, (number,))
+
+
+def _chunks(
+    connection: sqlite3.Connection, place: Place, statement: str, values: tuple[object, ...]
+) -> Iterator[tuple[Place, list[StoredRow]]]:
+    cursor = connection.execute(statement, values)
+    while rows := cursor.fetchmany(CHUNK_ROWS):
+        yield place, rows
