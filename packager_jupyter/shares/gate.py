@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from packager_jupyter.errors import PackagerError, RateLimitedError
 from packager_jupyter.keys import derive_key
 from packager_jupyter.shares.limits import SlidingWindow, address_key
-from packager_jupyter.shares.signed import sign, verify
+from packager_jupyter.signed import sign, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,6 +23,7 @@ LEVELS = {
     "errors": 0,
     "io": 1,
     "config": 1,
+    "signed": 1,
     "keys": 2,
     "store": 3,
     "sources": 4,

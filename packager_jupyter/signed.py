@@ -1,4 +1,4 @@
-"""Claims with a MAC: cookies and form tokens that the server can check without storing them.
+"""Claims with a MAC: cookies, form tokens and URLs that are checked without being stored.
 
 The MAC covers canonical JSON that names its purpose, so that no two sets of claims give the same
 bytes and a token made for one purpose is worth nothing for another. The MAC is checked before
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Claims = dict[str, str | int]
-MAX_CHARS = 1024
+MAX_CHARS = 16 * 1024
 MAX_SKEW_S = 60
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager_jupyter.shares.signed import canonical, sign, verify
+from packager_jupyter.signed import canonical, sign, verify
 
 KEY = b"k" * 32
 claim_sets = st.dictionaries(st.text(max_size=8), st.text(max_size=8) | st.integers(), max_size=4)
