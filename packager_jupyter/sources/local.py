@@ -134,7 +134,7 @@ class LocalSource:
         after = _read_cursor(cursor)
         folder_key, _, start = prefix.rpartition("/")
         base = f"{folder_key}/" if folder_key else ""
-        with self._folder(folder_key) as fd:
+        with self._folder(folder_key) as fd, self._explained(prefix):
             names = (name for name in self._names(fd) if name.startswith(start) and name > after)
             chosen = heapq.nsmallest(limit + 1, names)
             entries = [entry for name in chosen[:limit] if (entry := self._entry(fd, base, name))]
@@ -248,7 +248,7 @@ class LocalSource:
 
     def _level(self, folder_key: str, start: str) -> Iterator[Entry]:
         base = f"{folder_key}/" if folder_key else ""
-        with self._folder(folder_key) as fd:
+        with self._folder(folder_key) as fd, self._explained(folder_key):
             names = sorted(name for name in self._names(fd) if name.startswith(start))
             entries = [self._entry(fd, base, name) for name in names]
         return (entry for entry in entries if entry)
