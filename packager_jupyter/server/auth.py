@@ -30,11 +30,14 @@ class Principal:
     display_name : str
     scopes : tuple of str or None
         What the credential is limited to; None: not limited.
+    is_owner : bool
+        Runs the server: its files, profiles and environment are this person's own.
     """
 
     name: str
     display_name: str
     scopes: tuple[str, ...] | None = None
+    is_owner: bool = False
 
 
 class Authenticator(Protocol):

@@ -18,13 +18,11 @@ import logging
 import secrets
 from http.client import responses
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
-from urllib.parse import parse_qsl
 
 import orjson
 from tornado import web
 
 from packager_jupyter.errors import (
-    BadInputError,
     BusyError,
     ForbiddenError,
     NotAuthenticatedError,
@@ -32,8 +30,7 @@ from packager_jupyter.errors import (
     TooLargeError,
 )
 from packager_jupyter.server.failures import failure_of
-from packager_jupyter.server.models import read
-from packager_jupyter.server.strict_json import parse_json
+from packager_jupyter.server.query import parse_query, specs_of, typed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,16 +39,13 @@ if TYPE_CHECKING:
     from packager_jupyter.server.auth import Authenticator, Principal
     from packager_jupyter.server.context import ServerContext
     from packager_jupyter.server.failures import Failure
-    from packager_jupyter.server.rules import Operation, Query, Route, Rule, Verb
+    from packager_jupyter.server.rules import Route, Rule, Verb
     from packager_jupyter.services import Services
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 FORM_BYTES = 64 * 1024
-JSON_BYTES = 1024 * 1024
-MAX_PARAMETERS = 64
-_BOOLEANS = {"1": True, "true": True, "0": False, "false": False}
 
 log = logging.getLogger(__name__)
 _process = secrets.token_hex(4)
@@ -202,43 +196,12 @@ class PackagerHandler(web.RequestHandler):
             raise self._too_large()
         return bytes(self._body)
 
-    def parameters(self) -> dict[str, str]:
-        """Return the query string, decoded as UTF-8 and otherwise untouched.
-
-        Keys of objects may hold control characters and blanks at their ends, which Tornado's own
-        ``get_argument`` strips.
-
-        Raises
-        ------
-        BadInputError
-            Not UTF-8, a name given twice, or more than 64 names.
-        """
-        try:
-            pairs = parse_qsl(
-                self.request.query,
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=MAX_PARAMETERS,
-            )
-        except ValueError as error:  # UnicodeDecodeError is one
-            raise BadInputError(
-                "The query of the address cannot be read.",
-                remedy="Encode it as UTF-8, percent-encoded, with at most 64 parameters.",
-            ) from error
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise BadInputError(
-                "The query of the address gives one parameter twice.",
-                remedy="Give each parameter once.",
-            )
-        return found
-
     def query(self) -> dict[str, Any]:
         """Return this verb's parameters as the table describes them, with their defaults."""
         rule = self._rule()
+        found = parse_query(self.request.query)
         operation = rule.operation if rule else None
-        found = self.parameters()
-        return {spec.name: _typed(spec, found.get(spec.name)) for spec in _specs(operation)}
+        return {spec.name: typed(spec, found.get(spec.name)) for spec in specs_of(operation)}
 
     # -- the answer -----------------------------------------------------------------------------
 
@@ -328,69 +291,3 @@ class PackagerHandler(web.RequestHandler):
             )
         elif isinstance(value, PackagerError) and failure.status >= 500:  # noqa: PLR2004
             log.warning("request %s: %s %s", self.request_id, value.code, value.message)
-
-
-class ApiHandler(PackagerHandler):
-    """A handler of the REST API: JSON in, JSON out."""
-
-    def body_limit(self) -> int:
-        """Return the limit of a JSON body."""
-        return JSON_BYTES
-
-    def set_default_headers(self) -> None:
-        """Say that the answer is JSON."""
-        super().set_default_headers()
-        self.set_header("Content-Type", "application/json")
-
-    def read_body(self, model: type[T]) -> T:
-        """Return the JSON body as the dataclass `model`; see `models.read`."""
-        return read(model, parse_json(self.body))
-
-    def write_json(self, value: Any, *, status: int = 200) -> None:
-        """Finish with `value` as JSON."""
-        self.set_status(status)
-        self.finish(orjson.dumps(value))
-
-    def render_failure(self, failure: Failure) -> None:
-        """Finish with `failure` as JSON, whatever the client accepts."""
-        self.set_header("Content-Type", "application/json")
-        self.finish(orjson.dumps(failure.body))
-
-
-def _specs(operation: Operation | None) -> tuple[Query, ...]:
-    return operation.query if operation else ()
-
-
-def _typed(spec: Query, text: str | None) -> str | int | bool | None:
-    if text is None:
-        if spec.is_required:
-            raise BadInputError(
-                f"The query parameter {spec.name!r} is missing.",
-                remedy=f"Add it to the address: {spec.doc}",
-            )
-        return spec.default
-    if spec.kind is int:
-        return _whole(spec, text)
-    if spec.kind is bool:
-        if text.lower() not in _BOOLEANS:
-            raise _bad_value(spec, "true or false")
-        return _BOOLEANS[text.lower()]
-    if spec.choices and text not in spec.choices:
-        raise _bad_value(spec, "one of " + ", ".join(spec.choices))
-    return text
-
-
-def _whole(spec: Query, text: str) -> int:
-    # isdecimal alone would take digits of other scripts; 18 digits fit everything we count.
-    if not (text.isascii() and text.isdecimal() and len(text) <= 18):  # noqa: PLR2004
-        raise _bad_value(spec, "a whole number")
-    number = int(text)
-    if spec.low is not None and number < spec.low:
-        raise _bad_value(spec, f"at least {spec.low}")
-    return number if spec.high is None else min(number, spec.high)
-
-
-def _bad_value(spec: Query, expected: str) -> BadInputError:
-    return BadInputError(
-        f"The query parameter {spec.name!r} must be {expected}.", remedy=f"{spec.doc}"
-    )

@@ -95,7 +95,8 @@ class JupyterAuthenticator:
             return None
         provider = cast("APIHandler", handler).identity_provider
         name = local_owner() if type(provider) in _NAMELESS else user.username
-        return Principal(name, user.display_name or name)
+        # Whoever may use a Jupyter server can run code as the account that it runs as.
+        return Principal(name, user.display_name or name, is_owner=True)
 
     async def is_allowed(
         self,

@@ -12,8 +12,8 @@ import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from packager_jupyter.server.api.schemas import Failed
-from packager_jupyter.server.models import SchemaBook
+from packager_jupyter.api.models import SchemaBook
+from packager_jupyter.api.shapes.common import Failed
 from packager_jupyter.server.routes import routes
 
 if TYPE_CHECKING:

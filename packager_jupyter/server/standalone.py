@@ -45,7 +45,7 @@ class TokenAuthenticator:
             return None
         if self._startup and hmac.compare_digest(_digest(match[1]), self._startup):
             name = local_owner()
-            return Principal(name, name)
+            return Principal(name, name, is_owner=True)
         info = await handler.call(self._tokens.verify, match[1])
         return Principal(info.owner, info.owner, info.scopes) if info else None
 

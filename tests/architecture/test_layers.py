@@ -33,16 +33,17 @@ LEVELS = {
     "exports": 6,
     "registries": 6,
     "services": 7,
-    "server": 8,
-    "client": 8,
-    "extension": 9,
-    "serve": 9,
-    "hub": 9,
-    "fs": 9,
-    "magics": 9,
-    "widgets": 9,
-    "demo": 9,
-    "cli": 10,  # starts the hosts
+    "api": 8,  # what the REST API says, without HTTP
+    "server": 9,
+    "client": 9,
+    "extension": 10,
+    "serve": 10,
+    "hub": 10,
+    "fs": 10,
+    "magics": 10,
+    "widgets": 10,
+    "demo": 10,
+    "cli": 11,  # starts the hosts
 }
 SERVER_LEVEL = LEVELS["server"]
 JUPYTER = {

@@ -109,9 +109,9 @@ def jupyter_host(jp_serverapp: Any, http_server: Any, jp_http_port: int) -> Host
 
 
 @pytest.fixture
-def standalone_host(
+def standalone_server(
     tmp_path: Path, packager_config: dict[str, Any], jp_asyncio_loop: Any
-) -> Iterator[HostUnderTest]:
+) -> Iterator[Any]:
     """Run the standalone server."""
     from packager_jupyter.config import Settings
     from packager_jupyter.serve import ServeOptions, StandaloneServer
@@ -130,8 +130,15 @@ def standalone_host(
 
     with Services.open(settings) as services:
         server = jp_asyncio_loop.run_until_complete(start())
-        yield HostUnderTest("standalone", server.url, server.token, services)
+        yield server
         jp_asyncio_loop.run_until_complete(server.stop(drain_s=0))
+
+
+@pytest.fixture
+def standalone_host(standalone_server: Any) -> HostUnderTest:
+    """Speak to the standalone server."""
+    services = standalone_server.app.settings["packager"]
+    return HostUnderTest("standalone", standalone_server.url, standalone_server.token, services)
 
 
 @pytest.fixture(params=["jupyter", "standalone"])

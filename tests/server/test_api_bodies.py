@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from packager_jupyter.api.models import Range, SchemaBook, read
 from packager_jupyter.errors import BadInputError
-from packager_jupyter.server.models import Range, SchemaBook, read
 from packager_jupyter.server.strict_json import MAX_DEPTH, parse_json
 
 values = st.recursive(

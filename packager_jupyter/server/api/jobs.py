@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from packager_jupyter.server.api.schemas import JobList, JobShown
-from packager_jupyter.server.base import ApiHandler
+from packager_jupyter.api.shapes.common import JobList, JobShown
+from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.rules import Operation, Route, Rule
 
 RESOURCE = "packager:jobs"

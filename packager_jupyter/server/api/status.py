@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from tornado import web
 
 from packager_jupyter import __version__
+from packager_jupyter.api.shapes.common import Status
 from packager_jupyter.errors import NotFoundError
-from packager_jupyter.server.api.schemas import Status
-from packager_jupyter.server.base import ApiHandler, PackagerHandler
+from packager_jupyter.server.api.handler import ApiHandler
+from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.metrics import MEDIA_TYPE
 from packager_jupyter.server.rules import Operation, Route, Rule
 

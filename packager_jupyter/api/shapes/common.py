@@ -1,7 +1,4 @@
-"""The shapes of the REST API: requests are dataclasses, responses TypedDicts.
-
-The OpenAPI document is made from these, and the tests hold every answer against it.
-"""
+"""Shapes of the server itself, its jobs and its failures, and the words that all share."""
 
 from __future__ import annotations
 
@@ -9,6 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 UnixSeconds = Annotated[int, "Unix time in whole seconds, UTC."]
 Bytes = Annotated[int, "Bytes."]
+Cursor = Annotated[str | None, "Opaque; ask with it for the next page. Null ends the list."]
 
 
 class Failed(TypedDict):

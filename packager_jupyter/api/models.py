@@ -74,7 +74,7 @@ def read(model: type[T], value: Any) -> T:
 def _read_model(model: type[Any], value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise _wrong(where, "an object", value)
-    hints = get_type_hints(model, include_extras=True)
+    hints = _fields(model)
     for name in value:
         if name not in hints:
             known = ", ".join(sorted(hints))
@@ -84,12 +84,23 @@ def _read_model(model: type[Any], value: Any, where: str) -> Any:
             )
     fields = {}
     for spec in dataclasses.fields(model):
-        if spec.name in value:
-            inner = spec.name if where == "the body" else f"{where}.{spec.name}"
-            fields[spec.name] = _read_value(hints[spec.name], value[spec.name], inner)
+        name = _json_name(spec.name)
+        if name in value:
+            inner = name if where == "the body" else f"{where}.{name}"
+            fields[spec.name] = _read_value(hints[name], value[name], inner)
         elif spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING:
-            raise BadInputError(f"{spec.name!r} is missing in {where}.", remedy=REMEDY)
+            raise BadInputError(f"{name!r} is missing in {where}.", remedy=REMEDY)
     return model(**fields)
+
+
+def _json_name(name: str) -> str:
+    """Return the name in JSON: ``from_`` and ``async_`` stand for Python's own words."""
+    return name.removesuffix("_")
+
+
+def _fields(model: type[Any]) -> Json:
+    hints = get_type_hints(model, include_extras=True)
+    return {_json_name(name): hint for name, hint in hints.items()}
 
 
 def _read_value(hint: Any, value: Any, where: str) -> Any:
@@ -195,19 +206,18 @@ class SchemaBook:
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _describe(self, model: type[Any]) -> Json:
-        hints = get_type_hints(model, include_extras=True)
+        hints = _fields(model)
         if dataclasses.is_dataclass(model):
             required = [
-                spec.name
+                _json_name(spec.name)
                 for spec in dataclasses.fields(model)
                 if spec.default is dataclasses.MISSING
                 and spec.default_factory is dataclasses.MISSING
             ]
         else:
             # __required_keys__ does not see through annotations that are strings (PEP 563).
-            required = [
-                name for name, hint in hints.items() if get_origin(hint) is not typing.NotRequired
-            ]
+            optional: Any = typing.NotRequired
+            required = [name for name, hint in hints.items() if get_origin(hint) is not optional]
         body: Json = {
             "type": "object",
             "properties": {name: self.of(hint) for name, hint in hints.items()},

@@ -1,0 +1,67 @@
+"""Shapes about shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypedDict
+
+from packager_jupyter.api.models import Range
+from packager_jupyter.api.shapes.common import UnixSeconds  # noqa: TC001  # read at run time
+
+
+class ShareShown(TypedDict):
+    """A share as its owner sees it."""
+
+    id: str
+    package: str
+    version: Annotated[str, "The fixed version, or `latest`."]
+    owner: str
+    description: str
+    slug: str | None
+    has_password: bool
+    created_s: UnixSeconds
+    starts_s: UnixSeconds | None
+    expires_s: UnixSeconds | None
+    max_downloads: int | None
+    uses: int
+    last_used_s: UnixSeconds | None
+    state: Literal["active", "not started", "expired", "revoked", "used up"]
+    token_prefix: str
+    revision: int
+
+
+class ShareList(TypedDict):
+    """The caller's shares, newest first, ended ones included."""
+
+    items: list[ShareShown]
+    cursor: Annotated[str | None, "Always null."]
+
+
+@dataclass
+class NewShare:
+    """What to share, with whom and for how long."""
+
+    package: str
+    version: Annotated[str | None, "A version, or `latest` (the default): always the newest."] = (
+        None
+    )
+    password: str | None = None
+    expires_in_s: Annotated[int, Range(60)] | None = None
+    description: Annotated[str, "A note of the owner; visitors do not see it."] = ""
+    slug: Annotated[str | None, "A readable word in the link."] = None
+    max_downloads: Annotated[int, Range(1)] | None = None
+
+
+class CreatedShare(TypedDict):
+    """A share with what is shown this once: the capability."""
+
+    share: ShareShown
+    url: str
+    capability_url: Annotated[str | None, "Opens the share without its password: as secret as it."]
+    token: str
+
+
+class Link(TypedDict):
+    """The link of a share, to copy it again."""
+
+    url: str

@@ -1,0 +1,127 @@
+"""Shares over REST: make, list, copy the link again, end."""
+
+from __future__ import annotations
+
+from packager_jupyter.api import shares as api
+from packager_jupyter.api.shapes.shares import (
+    CreatedShare,
+    Link,
+    NewShare,
+    ShareList,
+    ShareShown,
+)
+from packager_jupyter.server.api.handler import ApiHandler
+from packager_jupyter.server.rules import Operation, Route, Rule
+
+RESOURCE = "packager:shares"
+
+
+class SharesHandler(ApiHandler):
+    """``api/v1/shares``."""
+
+    async def get(self) -> None:
+        """List the caller's shares, newest first."""
+        self.write_json(await self.call(api.list_shares, self.services, self.principal.name))
+
+    async def post(self) -> None:
+        """Share a published version, or always the latest."""
+        new = self.read_body(NewShare)
+        created = await self.call(
+            api.create_share,
+            self.services,
+            new,
+            owner=self.principal.name,
+            public_url=self.public_url,
+        )
+        await self.audit("share.create", created["share"]["id"])
+        self.write_json(created, status=201)
+
+
+class ShareHandler(ApiHandler):
+    """``api/v1/shares/<id>``."""
+
+    async def get(self, share: str) -> None:
+        """Show one share."""
+        info = await self.call(self.services.shares.get, share, self.principal.name)
+        self.write_json(info.to_json())
+
+    async def delete(self, share: str) -> None:
+        """End a share at once."""
+        await self.call(self.services.shares.revoke, share, self.principal.name)
+        await self.audit("share.revoke", share)
+        self.write_nothing()
+
+
+class ShareLinkHandler(ApiHandler):
+    """``api/v1/shares/<id>/link``."""
+
+    async def get(self, share: str) -> None:
+        """Return the link again; the capability cannot be had again."""
+        link = await self.call(
+            api.share_link,
+            self.services,
+            share,
+            owner=self.principal.name,
+            public_url=self.public_url,
+        )
+        await self.audit("share.link", share)
+        self.write_json(link)
+
+
+SHARE_API_ROUTES = [
+    Route(
+        "api/v1/shares",
+        SharesHandler,
+        {
+            "GET": Rule(
+                "user",
+                RESOURCE,
+                "read",
+                Operation(summary="The caller's shares, newest first", responses={200: ShareList}),
+            ),
+            "POST": Rule(
+                "user",
+                RESOURCE,
+                "write",
+                Operation(
+                    summary="Share a published package",
+                    request=NewShare,
+                    responses={201: CreatedShare},
+                ),
+            ),
+        },
+        "Shares",
+    ),
+    Route(
+        "api/v1/shares/{share}",
+        ShareHandler,
+        {
+            "GET": Rule(
+                "user",
+                RESOURCE,
+                "read",
+                Operation(summary="One share", responses={200: ShareShown}),
+            ),
+            "DELETE": Rule(
+                "user",
+                RESOURCE,
+                "write",
+                Operation(summary="End a share at once", responses={204: None}),
+            ),
+        },
+        "A share",
+    ),
+    Route(
+        "api/v1/shares/{share}/link",
+        ShareLinkHandler,
+        {
+            "GET": Rule(
+                "user",
+                RESOURCE,
+                "execute",
+                Operation(summary="The link, to copy it again", responses={200: Link}),
+            )
+        },
+        "The link of a share",
+    ),
+]

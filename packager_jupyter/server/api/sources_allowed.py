@@ -1,0 +1,88 @@
+"""What a source that is connected through the API may point at.
+
+The API's callers choose addresses that the server then asks, so: endpoints must be the vendors'
+own or allowed by the administrator (no request forgery into the server's network), folders must lie
+below those that are meant for it, and only whoever runs the server may use credentials that the
+server already has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from packager_jupyter.errors import BadInputError, ForbiddenError
+from packager_jupyter.sources.catalog import CredentialRef, SourceOptions
+
+if TYPE_CHECKING:
+    from packager_jupyter.api.shapes.sources import CredentialGiven, OptionsGiven
+    from packager_jupyter.config import Settings
+
+_OWN_CREDENTIALS = frozenset({"none", "stored", "anonymous"})
+
+
+def options_of(given: OptionsGiven) -> SourceOptions:
+    """Return what the request says in the core's own type."""
+    return SourceOptions(**asdict(given))
+
+
+def credential_of(given: CredentialGiven) -> CredentialRef:
+    """Return what the request says in the core's own type."""
+    return CredentialRef(given.kind, given.ref)
+
+
+def check_allowed(
+    settings: Settings,
+    *,
+    url: str,
+    options: SourceOptions,
+    credential: CredentialRef,
+    is_owner: bool,
+) -> None:
+    """Refuse a source that the API must not connect; blocks, as it resolves names.
+
+    Raises
+    ------
+    ForbiddenError
+        The endpoint, the folder or the credential is not for callers of the API.
+    BadInputError
+        An address cannot be understood.
+    """
+    from packager_jupyter.sources.endpoints import check_endpoint_allowed
+
+    for endpoint in (options.endpoint_url, options.public_endpoint_url):
+        if endpoint is not None:
+            check_endpoint_allowed(endpoint, settings.endpoint_hosts)
+    if url.startswith("file:"):
+        _check_folder(settings, Path(_path_of(url)), what="folder")
+    if options.ca_bundle is not None:
+        _check_folder(settings, Path(options.ca_bundle), what="file")
+    if credential.kind not in _OWN_CREDENTIALS and not is_owner:
+        raise ForbiddenError(
+            f"A source connected through the API cannot use a credential of kind "
+            f"{credential.kind!r}.",
+            remedy="Send the secret itself, or have the server's administrator connect it: "
+            "packager source add",
+        )
+
+
+def _path_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc or not parts.path.startswith("/"):
+        raise BadInputError(
+            f"{url[:200]!r} names no folder.", remedy="Write it as file:///folder/on/the/server."
+        )
+    return unquote(parts.path)
+
+
+def _check_folder(settings: Settings, path: Path, *, what: str) -> None:
+    roots = settings.local_roots or [settings.root_dir]
+    real = path.resolve()
+    if not any(real.is_relative_to(Path(root).resolve()) for root in roots):
+        raise ForbiddenError(
+            f"The {what} {path} is not below those that the API may use.",
+            remedy="Choose one below the server's root folder, or have the administrator add its "
+            "folder to Settings.local_roots.",
+        )
