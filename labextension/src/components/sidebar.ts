@@ -1,0 +1,80 @@
+/** The sidebar: a title, one accordion section per noun, and running work below them. */
+
+import type { ITranslator } from '@jupyterlab/translation';
+import { PanelWithToolbar, SidePanel } from '@jupyterlab/ui-components';
+import type { Message } from '@lumino/messaging';
+import type { AccordionPanel, PanelLayout, Widget } from '@lumino/widgets';
+
+import { SIDEBAR_ID } from '../commands/general';
+import { packagerIcon } from '../icons';
+import { JobsView } from './jobsview';
+import { PackagesView } from './packagesview';
+import { ServerView } from './serverview';
+import { SharesView } from './sharesview';
+import { SourcesView } from './sourcesview';
+import type { IViewContext } from './view';
+
+/** Shares of the height that the sections begin with. */
+const SECTION_SIZES = [5, 4, 2];
+
+/** The widget on the left. */
+export class PackagerSidebar extends SidePanel {
+  constructor(context: IViewContext, translator: ITranslator) {
+    super({ translator });
+    const { trans, model } = context;
+    this._context = context;
+    this.id = SIDEBAR_ID;
+    this.addClass('jp-packager-sidebar');
+    this.title.icon = packagerIcon;
+    this.title.caption = trans.__('Packager: sources, packages and shares');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', trans.__('Packager'));
+    this.header.addWidget(new ServerView(context));
+    this.sources = this._section(trans.__('Sources'), new SourcesView(context));
+    this.packages = this._section(
+      trans.__('Packages'),
+      new PackagesView(context)
+    );
+    this.shares = this._section(trans.__('Shares'), new SharesView(context));
+    (this.content as AccordionPanel).setRelativeSizes(SECTION_SIZES);
+    (this.layout as PanelLayout).addWidget(new JobsView(context));
+    model.stateChanged.connect(this._onServer, this);
+    this._onServer();
+  }
+
+  /** The section of the sources; its toolbar is filled from the settings, like the others'. */
+  readonly sources: PanelWithToolbar;
+
+  readonly packages: PanelWithToolbar;
+
+  readonly shares: PanelWithToolbar;
+
+  protected override onBeforeShow(msg: Message): void {
+    super.onBeforeShow(msg);
+    const { model } = this._context;
+    // The first time, ask who is there; later, see what others have changed meanwhile.
+    if (this._isStarted) {
+      void model.refresh();
+    } else {
+      this._isStarted = true;
+      void model.start();
+    }
+  }
+
+  private _section(title: string, view: Widget): PanelWithToolbar {
+    const panel = new PanelWithToolbar();
+    panel.addClass('jp-packager-section');
+    panel.title.label = title;
+    panel.addWidget(view);
+    this.addWidget(panel);
+    return panel;
+  }
+
+  /** Without a server half the sections would be empty and say nothing about it. */
+  private _onServer(): void {
+    this.content.setHidden(this._context.model.server.kind !== 'ready');
+  }
+
+  private _context: IViewContext;
+  private _isStarted = false;
+}
