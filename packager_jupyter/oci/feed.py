@@ -212,6 +212,22 @@ class Feed:
         self._announce(project)
         return self.store.push_manifest(repo, manifest, media_type=MEDIA_TYPE_MANIFEST, tag=tag)
 
+    def publish_bare(
+        self,
+        project: str,
+        tag: str,
+        *,
+        layers: Sequence[Descriptor],
+        artifact_type: str,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Descriptor:
+        """Publish one artifact with the empty config, whose layers were pushed; see `publish`."""
+        repo = self.repository(project)
+        self.store.push_blob(repo, EMPTY_BYTES)
+        body = image_manifest(layers=layers, artifact_type=artifact_type, annotations=annotations)
+        self._announce(project)
+        return self.store.push_manifest(repo, body, media_type=MEDIA_TYPE_MANIFEST, tag=tag)
+
     def publish_index(
         self,
         project: str,

@@ -88,6 +88,15 @@ token = Table(
     Index(None, "owner"),
 )
 
+feed = Table(
+    "feed",
+    metadata,
+    Column("ecosystem", String(40), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("is_anonymous_read", Integer, nullable=False),
+    Column("created_s", BigInteger, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

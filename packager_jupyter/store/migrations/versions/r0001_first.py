@@ -1,4 +1,4 @@
-"""Sources, shares, tokens and audit."""
+"""Sources, shares, tokens, feeds and audit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _RowId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Create the four tables of the first release."""
+    """Create the tables of the first release."""
     op.create_table(
         "source",
         sa.Column("name", sa.String(64), nullable=False),
@@ -68,6 +68,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_token"),
     )
     op.create_index("ix_token_owner", "token", ["owner"])
+    op.create_table(
+        "feed",
+        sa.Column("ecosystem", sa.String(40), nullable=False),
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("is_anonymous_read", sa.Integer, nullable=False),
+        sa.Column("created_s", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("ecosystem", "name", name="pk_feed"),
+    )
     op.create_table(
         "audit",
         sa.Column("id", _RowId, autoincrement=True, nullable=False),
