@@ -46,6 +46,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(name)
 
 
+@pytest.fixture(scope="session", name="unavailable")
+def _unavailable() -> Callable[[str], NoReturn]:
+    """Return the function that skips for a reason, or fails where nothing may be missing."""
+    return unavailable
+
+
 @pytest.fixture(scope="session")
 def require() -> Callable[..., str]:
     """Return a function that finds a command on the PATH, or skips naming its package."""
