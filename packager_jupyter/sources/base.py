@@ -167,7 +167,7 @@ class Source(Protocol):
         Parameters
         ----------
         ttl_s : int
-            60 to 604,800 seconds.
+            1 to 604,800 seconds.
         method : {"GET", "HEAD"}
             The one method that the URL is good for, where the storage tells them apart.
         self_url : str, optional

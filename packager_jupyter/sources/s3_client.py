@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from packager_jupyter.errors import BadInputError, CredentialMissingError
 from packager_jupyter.sources.quoting import attachment_disposition, quote_path, quote_value
@@ -175,6 +176,12 @@ class S3Access:
         """Whether URLs are signed by `sigv4` (the proof against botocore held)."""
         return self._layout is not None
 
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the endpoint, for messages."""
+        parts = urlsplit(self._client.meta.endpoint_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
     def __repr__(self) -> str:
         return f"S3Access({self._place.bucket!r}, key={self._keys.hint if self._keys else None!r})"
 
@@ -222,15 +229,30 @@ class S3Access:
         given = {name: value for name, value in options.items() if value is not None}
         return self.presign(_OPERATIONS[method], given, ttl_s=ttl_s)
 
-    def signer(self, *, ttl_s: int, method: Method, prefix: str) -> Signer:
-        """Return a signer for keys below `prefix`; see `base.Source.signer`."""
+    def signer(
+        self,
+        *,
+        ttl_s: int,
+        method: Method,
+        prefix: str,
+        signed_headers: Mapping[str, str] | None = None,
+    ) -> Signer:
+        """Return a signer for keys below `prefix`; see `base.Source.signer`.
+
+        `signed_headers` are sent along by who uses the URL; botocore's own URLs do without.
+        """
         if self._keys is None:
             return self._plain_signer(prefix)
         if self._layout is None:
             return self._slow_signer(prefix, method=method, ttl_s=ttl_s)
-        stamp = datetime.now(UTC).strftime(_STAMP)
         return presigner(
-            self._layout, self._keys, stamp=stamp, ttl_s=ttl_s, method=method, prefix=prefix
+            self._layout,
+            self._keys,
+            stamp=datetime.now(UTC).strftime(_STAMP),
+            ttl_s=ttl_s,
+            method=method,
+            prefix=prefix,
+            signed_headers=signed_headers,
         )
 
     def _plain_signer(self, prefix: str) -> Signer:

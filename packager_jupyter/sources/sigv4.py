@@ -20,6 +20,8 @@ from urllib.parse import parse_qsl, urlsplit
 from packager_jupyter.sources.quoting import attachment_disposition, quote_path, quote_value
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packager_jupyter.sources.base import Method, Signer
 
 _PROBE_KEY = "p"
@@ -182,6 +184,7 @@ def presigner(
     ttl_s: int,
     method: Method = "GET",
     prefix: str = "",
+    signed_headers: Mapping[str, str] | None = None,
 ) -> Signer:
     """Return a signer for one moment, one life time and one method.
 
@@ -197,14 +200,19 @@ def presigner(
     method : {"GET", "HEAD"}
     prefix : str, default ""
         Put before every key: the root of the source.
+    signed_headers : mapping of str to str, optional
+        Headers, in lower case, that the request must then carry besides ``host``.
     """
+    headers = {"host": layout.host, **(signed_headers or {})}
+    header_names = ";".join(sorted(headers))
+    header_lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
     scope = f"{stamp[:8]}/{layout.region}/{layout.service}/aws4_request"
     values = {
         "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
         "X-Amz-Credential": quote_value(f"{keys.access_key_id}/{scope}"),
         "X-Amz-Date": stamp,
         "X-Amz-Expires": str(ttl_s),
-        "X-Amz-SignedHeaders": "host",
+        "X-Amz-SignedHeaders": quote_value(header_names),
     }
     if keys.session_token:
         values["X-Amz-Security-Token"] = quote_value(keys.session_token)
@@ -212,7 +220,7 @@ def presigner(
     # Sorted by code point (the "canonical query"); the names of the S3 operations, in lower case,
     # always come after these.
     canonical_auth = "&".join(f"{name}={values[name]}" for name in sorted(values))
-    headers = f"\nhost:{layout.host}\n\nhost\nUNSIGNED-PAYLOAD"
+    payload = f"\n{header_lines}\n{header_names}\nUNSIGNED-PAYLOAD"
 
     # SHA-256 states that have already read what is the same for every key; copying one costs a
     # twentieth of an HMAC set-up.
@@ -224,7 +232,7 @@ def presigner(
     outer = sha256(bytes(b ^ 0x5C for b in block))
 
     start = f"{layout.origin}{layout.path}{root}"
-    plain_tail = f"\n{canonical_auth}{headers}"
+    plain_tail = f"\n{canonical_auth}{payload}"
     plain_query = f"?{auth}&X-Amz-Signature="
 
     def sign(
@@ -238,7 +246,7 @@ def presigner(
         tail, query = plain_tail, plain_query
         if version_id is not None or filename is not None or media_type is not None:
             canonical, written = _operation_parameters(version_id, filename, media_type)
-            tail = f"\n{canonical_auth}&{canonical}{headers}"
+            tail = f"\n{canonical_auth}&{canonical}{payload}"
             query = f"?{written}&{auth}&X-Amz-Signature="
         state = request.copy()
         state.update((path + tail).encode())
