@@ -12,11 +12,12 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING
 
-from packager_jupyter.errors import BusyError
+from packager_jupyter.errors import BusyError, DiskFullError, ForbiddenError
 from packager_jupyter.packages import index_edit, index_query
 from packager_jupyter.packages.index_db import (
     SORT_INDEXES,
     ReadPool,
+    copy_with_sort_index,
     create_index_file,
     explain_sqlite,
     open_writer,
@@ -210,16 +211,20 @@ class PointerIndex:
             if query.match is not None:
                 return filter_page(connection, query, cursor=cursor, limit=limit)
             wanted = index_query.missing_sort_index(connection, query, SORT_INDEX_FROM)
-            if wanted is None or not self._is_draft:
+            if wanted is None:
                 return index_query.level_page(connection, query, cursor=cursor, limit=limit)
         self._make_sort_index(wanted)
         with self.read() as connection:
             return index_query.level_page(connection, query, cursor=cursor, limit=limit)
 
     def _make_sort_index(self, sort: str) -> None:
-        """Make sorting large folders quick from now on; when somebody writes, do without."""
-        with contextlib.suppress(BusyError), self.write() as writer:
-            writer.connection.execute(SORT_INDEXES[sort])
+        """Make sorting large folders quick from now on; when that cannot be, do without."""
+        with contextlib.suppress(BusyError, ForbiddenError, DiskFullError, PermissionError):
+            if self._is_draft:
+                with self.write() as writer:
+                    writer.connection.execute(SORT_INDEXES[sort])
+            else:
+                copy_with_sort_index(self.path, sort)
 
     def iter_sorted(self) -> Iterator[Pointer]:
         """Yield every pointer in the order of the paths' bytes, in bounded memory.

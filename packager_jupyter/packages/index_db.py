@@ -12,6 +12,7 @@ it was built.
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sqlite3
 import threading
 from pathlib import Path
@@ -25,7 +26,7 @@ from packager_jupyter.errors import (
     PackagerError,
     StoreCorruptError,
 )
-from packager_jupyter.io import temp_file
+from packager_jupyter.io import file_lock, temp_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ NO_TIME = -70_000_000_000_000
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MAX_IDLE = 4
+_COPY_BYTES = 1024 * 1024
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _NETWORK_FILE_SYSTEMS = frozenset(
     ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "gpfs", "beegfs", "ceph", "glusterfs")
@@ -108,6 +110,24 @@ def open_for_build(path: Path) -> sqlite3.Connection:
         f"PRAGMA cache_size=-{_WRITER_CACHE_KIB};" + _SCHEMA
     )
     return connection
+
+
+def copy_with_sort_index(path: Path, sort: str) -> None:
+    """Replace a version's file by a copy with one more index; readers of the old one go on."""
+    with (
+        file_lock(path.with_name("sort.lock")),
+        temp_file(path.parent, what="an index for sorting") as temp,
+        explain_sqlite(path),
+    ):
+        with path.open("rb") as old:
+            shutil.copyfileobj(old, temp.file, _COPY_BYTES)
+            temp.file.flush()
+        with contextlib.closing(_open_checked(temp.path, mode="rw")) as connection:
+            connection.executescript(
+                "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
+                f"PRAGMA cache_size=-{_WRITER_CACHE_KIB}; {SORT_INDEXES[sort]};"
+            )
+        temp.publish(path)
 
 
 def open_writer(path: Path) -> sqlite3.Connection:

@@ -29,7 +29,7 @@ from packager_jupyter.packages.names import check_path, is_plain_path
 from packager_jupyter.packages.times import is_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from packager_jupyter.packages.index_folders import Folder
     from packager_jupyter.packages.pointer import Pointer
@@ -159,35 +159,34 @@ class IndexWriter:
         ConflictError
             A path would be both a file and a folder.
         """
-        source_of: dict[tuple[str, str], int] = {}
         for pointer in pointers:
-            path = pointer.path
-            if not is_plain_path(path):
-                check_path(path)
-            head, _, name = path.rpartition("/")
-            key, uri = pointer.key, pointer.uri
-            is_rooted = uri.endswith(key)
-            root = uri[: len(uri) - len(key)] if is_rooted else ""
-            origin = (pointer.source, root)
-            source = source_of.get(origin)
-            if source is None:
-                source = source_of[origin] = self.source_id(*origin)
-            self.put(
-                self.folders.get(head),
-                name,
-                source=source,
-                key=key,
-                size_bytes=pointer.size_bytes,
-                modified_s=pointer.modified_s,
-                etag=pointer.etag,
-                version_id=pointer.version_id,
-                checksums=pointer.checksums,
-                media_type=pointer.media_type,
-                uri=None if is_rooted else uri,
-            )
+            self.put_pointer(pointer)
             if self._pending >= BATCH_ROWS:
                 self.insert_batch()
         self.insert_batch()
+
+    def put_pointer(self, pointer: Pointer) -> None:
+        """Take one pointer for the next batch; raises `BadInputError` for its path."""
+        path = pointer.path
+        if not is_plain_path(path):
+            check_path(path)
+        head, _, name = path.rpartition("/")
+        key, uri = pointer.key, pointer.uri
+        is_rooted = uri.endswith(key)
+        root = uri[: len(uri) - len(key)] if is_rooted else ""
+        self.put(
+            self.folders.get(head),
+            name,
+            source=self.source_id(pointer.source, root),
+            key=key,
+            size_bytes=pointer.size_bytes,
+            modified_s=pointer.modified_s,
+            etag=pointer.etag,
+            version_id=pointer.version_id,
+            checksums=pointer.checksums,
+            media_type=pointer.media_type,
+            uri=None if is_rooted else uri,
+        )
 
     def insert_batch(self) -> None:
         """Insert what was put, and see that no path is both a file and a folder.
@@ -282,3 +281,41 @@ def _with_known_checksums(old: FullRow, new: FullRow) -> FullRow:
     media_type = after.media_type or before.media_type
     packed = pack_extra(etag, after.version_id, checksums, media_type, after.uri)
     return (*new[:7], *packed)
+
+
+class FolderRows:
+    """Plain rows of one folder after another, appended in a caller's own loop.
+
+    The caller appends rows to `append` and adds to `size_bytes` and `hashed`; `end` counts them.
+    Between `end` and `begin` others may put rows too.
+    """
+
+    __slots__ = ("_rows", "_start", "append", "folder", "hashed", "number", "size_bytes", "writer")
+
+    def __init__(self, writer: IndexWriter) -> None:
+        self.writer = writer
+        self.folder: Folder | None = None
+        self.number = self.size_bytes = self.hashed = self._start = 0
+        self._rows: list[PlainRow] = []
+        self.append: Callable[[PlainRow], None] = self._rows.append
+
+    def move_to(self, folder: Folder) -> None:
+        """Count what was put, and go on with another folder."""
+        self.end()
+        self.folder = folder
+        self.number = folder.id
+        self.begin()
+
+    def begin(self) -> None:
+        """Go on after others may have put rows."""
+        self._rows = self.writer.rows(INSERT_PLAIN)
+        self.append = self._rows.append
+        self._start = len(self._rows)
+
+    def end(self) -> None:
+        """Count what was put."""
+        files = len(self._rows) - self._start
+        if files and self.folder is not None:
+            self.writer.note(self.folder, files, self.size_bytes, self.hashed)
+            self._start = len(self._rows)
+        self.size_bytes = self.hashed = 0

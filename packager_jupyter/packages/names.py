@@ -167,10 +167,15 @@ def path_for_key(key: str) -> str:
             f"The key {shown(key)} is no valid Unicode text.",
             remedy="Rename the file in the storage; until then it cannot be part of a package.",
         ) from error
-    path = "/".join([_segment(segment) for segment in key.split("/")])
+    path = map_segments(key)
     if len(path.encode()) <= MAX_PATH_BYTES:
         return path
     return f"_~{hashlib.sha256(encoded).hexdigest()[:32]}{_ending(key)}"
+
+
+def map_segments(key: str) -> str:
+    """Return `path_for_key` of a key, without its limit on the length of the whole."""
+    return "/".join([_segment(segment) for segment in key.split("/")])
 
 
 def join_path(folder: str, path: str) -> str:

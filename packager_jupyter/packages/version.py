@@ -1,0 +1,190 @@
+"""A published version: immutable, read from its OCI artifact.
+
+Manifest and config are read when it is opened. Its pointers are looked up in an index that is a
+cache: built from the artifact when it is missing, under the fingerprint of the list, so versions
+with the same pointers share one, and a damaged one is built anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from packager_jupyter.errors import PathNotFoundError, StoreCorruptError, TooLargeError
+from packager_jupyter.io import file_lock, make_dirs, sweep_temp
+from packager_jupyter.packages.artifact import repository, totals_of
+from packager_jupyter.packages.index import PointerIndex
+from packager_jupyter.packages.names import shown
+from packager_jupyter.packages.rebuild import build_index, iter_list
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from packager_jupyter.oci.base import OciStore
+    from packager_jupyter.packages.artifact import ListFacts, VersionRecord
+    from packager_jupyter.packages.base import Attachment
+    from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
+    from packager_jupyter.packages.metadata import Metadata
+    from packager_jupyter.packages.pointer import Pointer
+
+R = TypeVar("R")
+
+README = "README.md"
+MAX_ATTACHMENT_BYTES = 1024 * 1024 * 1024
+"""Larger ones, from a store that others fill, are not read into memory."""
+
+_BUILD_TIMEOUT_S = 1800.0
+
+
+class VersionIndex:
+    """The cached index of one pointer list; safe to share between threads.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the indexes of all versions lie.
+    oci : OciStore
+    repo : str
+        The repository that holds the list.
+    facts : ListFacts
+        What a version says about the list.
+    """
+
+    def __init__(self, folder: Path, oci: OciStore, repo: str, facts: ListFacts) -> None:
+        self._oci = oci
+        self._repo = repo
+        self._facts = facts
+        self._hex = facts.fingerprint.rpartition(":")[2]
+        self.path = folder / f"{self._hex}.sqlite"
+        self._index = PointerIndex(self.path, is_draft=False)
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is built already."""
+        return self.path.exists()
+
+    def use(self, ask: Callable[[PointerIndex], R]) -> R:
+        """Return what `ask` says of the index, built first when it is missing or damaged.
+
+        Raises
+        ------
+        StoreCorruptError
+            The version's own list is damaged.
+        """
+        self.ensure()
+        try:
+            return ask(self._index)
+        except (FileNotFoundError, StoreCorruptError):
+            self._index.close()
+            self.path.unlink(missing_ok=True)
+        self.ensure()
+        return ask(self._index)
+
+    def ensure(self) -> None:
+        """Build it when it is missing; of several who want that, one builds and all wait."""
+        if self.exists:
+            return
+        folder = self.path.parent
+        make_dirs(folder)
+        with file_lock(folder / f"build-{self._hex[0]}.lock", timeout_s=_BUILD_TIMEOUT_S):
+            if not self.exists:
+                sweep_temp(folder)
+                build_index(self.path, self.list_bytes(), self._facts)
+
+    def list_bytes(self) -> Iterator[bytes]:
+        """Yield the compressed list from the store."""
+        return self._oci.read_blob(self._repo, self._facts.layer.digest)
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._index.close()
+
+
+class Version:
+    """One published version of a package; made by `catalog.Packages.version`.
+
+    Attributes
+    ----------
+    name, version, digest : str
+    config : dict
+        The artifact's config as it is.
+    """
+
+    def __init__(
+        self, name: str, oci: OciStore, record: VersionRecord, index: VersionIndex
+    ) -> None:
+        self._oci = oci
+        self._record = record
+        self._index = index
+        self.name = name
+        self.version = record.version
+        self.digest = record.digest
+        self.config: dict[str, Any] = record.config
+
+    def __repr__(self) -> str:
+        return f"Version({self.name}@{self.version}, {self.digest})"
+
+    @property
+    def fingerprint(self) -> str:
+        """``sha256:…`` of the uncompressed pointer list."""
+        return self._record.facts.fingerprint
+
+    def metadata(self) -> Metadata:
+        """See `Contents.metadata`."""
+        return self._record.metadata
+
+    def totals(self, folder: str = "") -> Totals:
+        """See `Contents.totals`; those of the whole version need no index."""
+        if not folder:
+            return totals_of(self._record)
+        return self._index.use(lambda index: index.totals(folder))
+
+    def page(
+        self,
+        folder: str = "",
+        *,
+        cursor: str | None = None,
+        limit: int = 500,
+        sort: SortName = "name",
+        descending: bool = False,
+        match: str | None = None,
+    ) -> PointerPage:
+        """See `Contents.page`."""
+        return self._index.use(
+            lambda index: index.page(
+                folder, cursor=cursor, limit=limit, sort=sort, descending=descending, match=match
+            )
+        )
+
+    def get(self, path: str) -> Pointer:
+        """See `Contents.get`."""
+        return self._index.use(lambda index: index.get(path))
+
+    def iter_pointers(self) -> Iterator[Pointer]:
+        """See `Contents.iter_pointers`; read from the artifact itself."""
+        return iter_list(self._index.list_bytes(), self._record.facts)
+
+    def attachments(self) -> list[Attachment]:
+        """See `Contents.attachments`."""
+        return self._record.attachment_list()
+
+    def read_attachment(self, path: str) -> bytes:
+        """See `Contents.read_attachment`; also raises `StoreCorruptError`."""
+        layer = self._record.attachments.get(path)
+        if layer is None:
+            raise PathNotFoundError(
+                f"{self.name}@{self.version} has no attachment {shown(path)}.",
+                remedy="Look at the package's attachments for the right path.",
+            )
+        if layer.size_bytes > MAX_ATTACHMENT_BYTES:
+            raise TooLargeError(
+                f"The attachment {shown(path)} has {layer.size_bytes:,} bytes.",
+                remedy="Fetch it from the OCI store with a tool such as oras.",
+            )
+        return b"".join(self._oci.read_blob(repository(self.name), layer.digest))
+
+    def readme(self) -> str | None:
+        """See `Contents.readme`."""
+        if README not in self._record.attachments:
+            return None
+        return self.read_attachment(README).decode(errors="replace")
