@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 COOKIE_PURPOSE = "share-cookie"
 FORM_PURPOSE = "share-form"
+IMAGES_PURPOSE = "share-images"
 FORM_LIFE_S = 3600
 MEMORY_S = 300
 MAX_REMEMBERED = 4096
@@ -65,6 +66,7 @@ class Gate:
     ) -> None:
         self._cookie_key = derive_key(key, COOKIE_PURPOSE)
         self._form_key = derive_key(key, FORM_PURPOSE)
+        self._images_key = derive_key(key, IMAGES_PURPOSE)
         self._memory_key = secrets.token_bytes(32)
         self._cookie_s = settings.share_cookie_s
         self._passwords = passwords
@@ -80,21 +82,23 @@ class Gate:
 
     def cookie(self, share: Share, *, now_s: float) -> tuple[str, int]:
         """Return the value and the life in seconds of the cookie that opens `share`."""
-        life_s = self._cookie_s
-        remaining_s = share.remaining_s(now_s)
-        if remaining_s is not None:
-            life_s = min(life_s, int(remaining_s))
-        claims: dict[str, str | int] = {"share": share.id, "epoch": share.epoch}
-        now = int(now_s)
-        value = sign(
-            claims, purpose=COOKIE_PURPOSE, iat_s=now, exp_s=now + life_s, key=self._cookie_key
-        )
-        return value, life_s
+        return self._pass(share, COOKIE_PURPOSE, now_s=now_s, key=self._cookie_key)
 
     def cookie_opens(self, share: Share, value: str, *, now_s: float) -> bool:
         """Whether `value` is a living cookie of this share and of its present epoch."""
-        claims = verify(value, purpose=COOKIE_PURPOSE, now_s=now_s, key=self._cookie_key)
-        return claims is not None and claims["share"] == share.id and claims["epoch"] == share.epoch
+        return _is_pass(share, value, COOKIE_PURPOSE, now_s=now_s, key=self._cookie_key)
+
+    def image_ticket(self, share: Share, *, now_s: float) -> str:
+        """Return a path segment that opens the images of `share` and nothing else.
+
+        The page on which they stand has an origin of its own, so browsers send no cookie for what
+        is inside it.
+        """
+        return self._pass(share, IMAGES_PURPOSE, now_s=now_s, key=self._images_key)[0]
+
+    def is_image_ticket(self, share: Share, value: str, *, now_s: float) -> bool:
+        """Whether `value` is a living image ticket of this share and of its present epoch."""
+        return _is_pass(share, value, IMAGES_PURPOSE, now_s=now_s, key=self._images_key)
 
     def form_token(self, share: Share, nonce: str, *, now_s: float) -> str:
         """Return the hidden field of the password form, bound to the cookie `nonce`."""
@@ -144,6 +148,15 @@ class Gate:
             outer.set_running_or_notify_cancel()
             self._start(share, password, address, now_s, (digest, outer))
             return outer
+
+    def _pass(self, share: Share, purpose: str, *, now_s: float, key: bytes) -> tuple[str, int]:
+        life_s = self._cookie_s
+        remaining_s = share.remaining_s(now_s)
+        if remaining_s is not None:
+            life_s = min(life_s, int(remaining_s))
+        claims: dict[str, str | int] = {"share": share.id, "epoch": share.epoch}
+        now = int(now_s)
+        return sign(claims, purpose=purpose, iat_s=now, exp_s=now + life_s, key=key), life_s
 
     def _start(
         self,
@@ -215,6 +228,11 @@ class Gate:
                 remedy=f"Wait {wait_s} seconds, then try again with the right one.",
                 retry_after_s=wait_s,
             )
+
+
+def _is_pass(share: Share, value: str, purpose: str, *, now_s: float, key: bytes) -> bool:
+    claims = verify(value, purpose=purpose, now_s=now_s, key=key)
+    return claims is not None and claims["share"] == share.id and claims["epoch"] == share.epoch
 
 
 def _done() -> Future[bool]:

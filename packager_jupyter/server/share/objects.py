@@ -1,0 +1,114 @@
+"""Pointers on their way out: checked against the storage, then signed.
+
+A version says which object it means by version id, ETag and size. Where the storage keeps versions
+the signed address names the very version; elsewhere the object is looked at first (what was seen
+counts for some seconds), and one that is no longer the published one is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from packager_jupyter.errors import ObjectNotFoundError, PathNotFoundError
+from packager_jupyter.server.share.base import ShareHandler
+from packager_jupyter.server.share.faults import object_changed, object_gone
+from packager_jupyter.server.share.names import media_type_header
+
+if TYPE_CHECKING:
+    from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.version import Version
+    from packager_jupyter.shares.model import Share
+    from packager_jupyter.sources.base import Entry, Signer
+
+
+class PointerHandler(ShareHandler):
+    """A handler that hands out what pointers point to."""
+
+    async def pointer(self, version: Version, path: str) -> Pointer | None:
+        """Return the pointer at `path` of this version, ``None`` when there is none.
+
+        Only a pointer of the version is ever checked or signed: a path cannot reach further.
+        """
+        key = (version.digest, path)
+        found = self.state.pointers.get(key)
+        if found is None:
+            try:
+                found = await self.call(version.get, path)
+            except PathNotFoundError:
+                return None
+            self.state.pointers.put(key, found)
+        return found
+
+    async def check(self, pointer: Pointer) -> Entry | None:
+        """Make sure that the storage still has what was published; return what it said.
+
+        ``None``: the version id names the object, so nothing had to be asked.
+
+        Raises
+        ------
+        ObjectChangedError, ObjectNotFoundError, StorageError
+        """
+        if pointer.version_id is not None:
+            return None
+        entry = await self.entry(pointer)
+        if is_changed(pointer, entry):
+            raise object_changed(pointer.path)
+        return entry
+
+    async def entry(self, pointer: Pointer) -> Entry:
+        """Return what the storage says of the object, not older than some seconds."""
+        key = (pointer.source, pointer.key, pointer.version_id)
+        entries = self.state.entries
+        return entries.get(key) or await entries.load(key, lambda: self.call(self._stat, pointer))
+
+    def _stat(self, pointer: Pointer) -> Entry:
+        source = self.services.sources.open(pointer.source)
+        try:
+            return source.stat(pointer.key, version_id=pointer.version_id)
+        except ObjectNotFoundError as error:
+            raise object_gone(pointer.path) from error
+
+    async def signed_url(self, share: Share, pointer: Pointer) -> str:
+        """Return a presigned URL that ends no later than the share."""
+        sign = await self._signer(share, pointer.source)
+        return sign(
+            pointer.key,
+            version_id=pointer.version_id,
+            filename=pointer.name,
+            media_type=media_type_header(pointer.media_type) if pointer.media_type else None,
+        )
+
+    async def _signer(self, share: Share, source: str) -> Signer:
+        full_s = self.services.settings.presign_ttl_s
+        remaining_s = share.remaining_s(time.time())
+        ends_with_share = remaining_s is not None and remaining_s < full_s
+        own_url = self.public_url
+        key = (source, own_url, share.expires_s if ends_with_share else None)
+        signers = self.state.signers
+        found = signers.get(key)
+        if found is not None:
+            return found
+        ttl_s = max(1, int(remaining_s)) if ends_with_share and remaining_s is not None else full_s
+        return await signers.load(
+            key, lambda: self.call(self._make_signer, source, ttl_s=ttl_s, own_url=own_url)
+        )
+
+    def _make_signer(self, source: str, *, ttl_s: int, own_url: str) -> Signer:
+        return self.services.sources.open(source).signer(ttl_s=ttl_s, self_url=own_url)
+
+
+def is_changed(pointer: Pointer, entry: Entry) -> bool:
+    """Whether `entry` is another object than the one `pointer` was made from.
+
+    The ETag decides where both sides have one; size and date must agree where there is none.
+    """
+    if entry.size_bytes is not None and entry.size_bytes != pointer.size_bytes:
+        return True
+    if pointer.etag is not None and entry.etag is not None:
+        return pointer.etag != entry.etag
+    return (
+        pointer.modified_s is not None
+        and entry.modified_s is not None
+        and pointer.modified_s != entry.modified_s
+    )

@@ -1,0 +1,50 @@
+"""The share routes' part of the one table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from packager_jupyter.server.rules import Route, Rule
+from packager_jupyter.server.share.attachments import AttachmentHandler, ImageHandler
+from packager_jupyter.server.share.exports import ManifestHandler, UrlsHandler, ZipHandler
+from packager_jupyter.server.share.files import FilesHandler
+from packager_jupyter.server.share.local import LocalHandler
+from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
+from packager_jupyter.server.share.static import StaticHandler
+from packager_jupyter.server.share.unlock import UnlockHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packager_jupyter.server.rules import PrincipalKind, Verb
+
+
+def _read(principal: PrincipalKind) -> Mapping[Verb, Rule]:
+    rule = Rule(principal, "packager:shares", "read")
+    return {"GET": rule, "HEAD": rule}
+
+
+SHARE_ROUTES = [
+    # First the one that a download of ten thousand files asks ten thousand times.
+    Route("s/{share}/files/{path}", FilesHandler, _read("share"), "A file or folder of a share"),
+    Route("local/{token}", LocalHandler, _read("signed"), "A signed file of a local source"),
+    Route("s/{share}/", PageHandler, _read("share"), "The share page"),
+    Route("s/{share}", EntranceHandler, _read("share"), "The share page, without its slash"),
+    Route(
+        "s/{share}/unlock",
+        UnlockHandler,
+        {**_read("share"), "POST": Rule("share", "packager:shares", "read")},
+        "The password form",
+    ),
+    Route("s/{share}/view/{path}", ViewHandler, _read("share"), "A rendered text or notebook"),
+    Route(
+        "s/{share}/images/{ticket}/{path}", ImageHandler, _read("share"), "An image inside a text"
+    ),
+    Route(
+        "s/{share}/attachments/{path}", AttachmentHandler, _read("share"), "Bytes of an attachment"
+    ),
+    Route("s/{share}/package.zip", ZipHandler, _read("share"), "Attachments and pointers as ZIP"),
+    Route("s/{share}/urls.txt", UrlsHandler, _read("share"), "Every file's lasting address"),
+    Route("s/{share}/manifest.jsonl", ManifestHandler, _read("share"), "Every pointer as JSON"),
+    Route("static/{name}", StaticHandler, _read("public"), "Style of the share pages"),
+]
