@@ -6,11 +6,24 @@ need when they are called.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packager_jupyter._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from packager_jupyter.client.base import Client
+    from packager_jupyter.config import Settings
+
+__all__ = ["__version__", "connect"]
+
+
+def connect(
+    url: str | None = None, *, token: str | None = None, settings: Settings | None = None
+) -> Client:
+    """Return a client of the packager around us; see `packager_jupyter.client.connect`."""
+    from packager_jupyter.client import connect as find
+
+    return find(url, token=token, settings=settings)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

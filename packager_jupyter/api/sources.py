@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from packager_jupyter.errors import BadInputError
-from packager_jupyter.sources.base import DEFAULT_PAGE
+from packager_jupyter.errors import BadInputError, CredentialMissingError
+from packager_jupyter.sources.base import DEFAULT_PAGE, SourceCheck, SourceReport
 
 if TYPE_CHECKING:
     from packager_jupyter.api.shapes.sources import (
@@ -39,7 +39,14 @@ def list_entries(
 
 def test_source(services: Services, source: str) -> SourceReportShown:
     """Try what the source is for."""
-    report = services.sources.open(source).test()
+    try:
+        report = services.sources.open(source).test()
+    except CredentialMissingError as error:
+        # There is nothing to try without it; that is the report.
+        check = SourceCheck(
+            "find the credential", is_ok=False, message=error.message, remedy=error.remedy
+        )
+        report = SourceReport(source, is_ok=False, checks=[check])
     return {
         "name": report.name,
         "is_ok": report.is_ok,

@@ -7,14 +7,16 @@ remembered from another route.
 
 from __future__ import annotations
 
-import getpass
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from packager_jupyter.api.owner import local_owner
 
 if TYPE_CHECKING:
     from packager_jupyter.server.base import PackagerHandler
     from packager_jupyter.server.rules import Rule
+
+__all__ = ["Authenticator", "HostKind", "Principal", "local_owner"]
 
 HostKind = Literal["jupyter", "standalone", "hub"]
 
@@ -55,18 +57,3 @@ class Authenticator(Protocol):
     async def is_allowed(self, handler: PackagerHandler, principal: Principal, rule: Rule) -> bool:
         """Say whether `principal` may do what `rule` describes."""
         ...
-
-
-def local_owner() -> str:
-    """Return the name under which a server of one person keeps shares and jobs.
-
-    The hub's name of the user where there is a hub, else the account that runs the process. The
-    random names of Jupyter's anonymous token users change at each request and name nobody.
-    """
-    from_hub = os.environ.get("JUPYTERHUB_USER")
-    if from_hub:
-        return from_hub
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user id has no name
-        return f"uid-{os.getuid()}"

@@ -5,14 +5,23 @@ A test that asks for `host` runs in both; `HostUnderTest.fetch` sends real HTTP 
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from pytest_jupyter.jupyter_server import *  # noqa: F403  # pytest-jupyter's way into a folder
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from traitlets.config import Config
+
+from packager_jupyter.server import openapi
+from packager_jupyter.server.routes import routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -70,7 +79,44 @@ class HostUnderTest:
         """Call the REST API, expect `status`, return the JSON."""
         response = await self.fetch(method, f"api/v1/{path}", body)
         assert response.code == status, (response.code, response.body)
-        return json.loads(response.body) if response.body else None
+        answer = json.loads(response.body) if response.body else None
+        check_shape(method, path, status, answer)
+        return answer
+
+    async def job(self, method: str, path: str, body: Any) -> Any:
+        """Start a job, wait for its end, return it."""
+        job = await self.api(method, path, body, status=202)
+        for _ in range(1000):
+            if job["state"] != "running":
+                return job
+            await asyncio.sleep(0.01)
+            job = await self.api("GET", f"jobs/{job['id']}")
+        pytest.fail(f"the job does not end: {job}")
+
+
+@cache
+def _described() -> tuple[dict[str, Any], Registry]:
+    document = openapi.document()
+    resource = Resource(contents=document, specification=DRAFT202012)
+    return document, Registry().with_resource("urn:api", resource)
+
+
+def check_shape(method: str, path: str, status: int, answer: Any) -> None:
+    """Hold an answer of the API against its description."""
+    document, registry = _described()
+    address = "api/v1/" + path.partition("?")[0]
+    route = next(route for route in routes() if re.fullmatch(route.pattern, address))
+    operation = document["paths"]["/" + route.path][method.lower()]
+    assert status >= 400 or str(status) in operation["responses"], f"{status} is not described"
+    at = f"urn:api#/paths/~1{route.path.replace('/', '~1')}/{method.lower()}/responses/{status}"
+    if status >= 400:
+        at = "urn:api#/components/responses/Failure"
+    elif "content" not in operation["responses"][str(status)]:
+        assert answer is None
+        return
+    schema = {"$ref": f"{at}/content/application~1json/schema"}
+    wrong = list(Draft202012Validator(schema, registry=registry).iter_errors(answer))
+    assert not wrong, "; ".join(f"{error.json_path}: {error.message}" for error in wrong)
 
 
 @pytest.fixture
@@ -142,8 +188,8 @@ def standalone_host(standalone_server: Any) -> HostUnderTest:
 
 
 @pytest.fixture(params=["jupyter", "standalone"])
-def host(request: pytest.FixtureRequest) -> HostUnderTest:
-    """Run the test in each host."""
+def host(request: pytest.FixtureRequest, packager_config: dict[str, Any]) -> HostUnderTest:
+    """Run the test in each host; parametrize `packager_config` to change a setting."""
     return request.getfixturevalue(f"{request.param}_host")
 
 

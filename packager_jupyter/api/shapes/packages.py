@@ -45,22 +45,13 @@ class PackageList(TypedDict):
     cursor: Annotated[str | None, "Always null."]
 
 
-class AuthorShown(TypedDict):
-    """Somebody who made the data."""
-
-    name: str
-    email: NotRequired[str]
-    orcid: NotRequired[str]
-    affiliation: NotRequired[str]
-
-
 class MetadataShown(TypedDict):
     """What a package says about itself; empty where it says nothing."""
 
     title: str
     description: str
     license: Annotated[str, "SPDX identifier."]
-    authors: list[AuthorShown]
+    authors: list[str]
     keywords: list[str]
 
 
@@ -90,23 +81,13 @@ class NewPackage:
 
 
 @dataclass
-class AuthorGiven:
-    """Somebody who made the data."""
-
-    name: str
-    email: str | None = None
-    orcid: str | None = None
-    affiliation: str | None = None
-
-
-@dataclass
 class MetadataChange:
     """Metadata to change; what is absent stays, null clears."""
 
     title: str | None = None
     description: str | None = None
     license: str | None = None
-    authors: list[AuthorGiven] | None = None
+    authors: list[str] | None = None
     keywords: list[str] | None = None
 
 

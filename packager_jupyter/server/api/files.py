@@ -13,6 +13,7 @@ from packager_jupyter.api.shapes.packages import (
     FilesToAdd,
     FilesToMove,
     FilesToRemove,
+    PackageWhole,
     Removed,
 )
 from packager_jupyter.server.api.packages import RESOURCE, VERSION, PackageHandler
@@ -132,7 +133,11 @@ FILE_ROUTES = [
         {
             "POST": _rule(
                 "write",
-                Operation(summary="Rename a file or folder of the draft", request=FilesToMove),
+                Operation(
+                    summary="Rename a file or folder of the draft",
+                    request=FilesToMove,
+                    responses={200: PackageWhole},
+                ),
             )
         },
         "Renaming",

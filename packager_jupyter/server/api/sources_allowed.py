@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
 
-from packager_jupyter.errors import BadInputError, ForbiddenError
-from packager_jupyter.sources.catalog import CredentialRef, SourceOptions
+from packager_jupyter.errors import ForbiddenError
+from packager_jupyter.sources.endpoints import check_endpoint_allowed
+from packager_jupyter.sources.spec import CredentialRef, SourceOptions, parse_file_url
 
 if TYPE_CHECKING:
     from packager_jupyter.api.shapes.sources import CredentialGiven, OptionsGiven
@@ -50,13 +50,11 @@ def check_allowed(
     BadInputError
         An address cannot be understood.
     """
-    from packager_jupyter.sources.endpoints import check_endpoint_allowed
-
     for endpoint in (options.endpoint_url, options.public_endpoint_url):
         if endpoint is not None:
             check_endpoint_allowed(endpoint, settings.endpoint_hosts)
     if url.startswith("file:"):
-        _check_folder(settings, Path(_path_of(url)), what="folder")
+        _check_folder(settings, Path(parse_file_url(url)), what="folder")
     if options.ca_bundle is not None:
         _check_folder(settings, Path(options.ca_bundle), what="file")
     if credential.kind not in _OWN_CREDENTIALS and not is_owner:
@@ -66,15 +64,6 @@ def check_allowed(
             remedy="Send the secret itself, or have the server's administrator connect it: "
             "packager source add",
         )
-
-
-def _path_of(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.netloc or not parts.path.startswith("/"):
-        raise BadInputError(
-            f"{url[:200]!r} names no folder.", remedy="Write it as file:///folder/on/the/server."
-        )
-    return unquote(parts.path)
 
 
 def _check_folder(settings: Settings, path: Path, *, what: str) -> None:
