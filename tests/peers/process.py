@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 FOLDER_PREFIX = "packager-peer-"
 CONNECTION_FILE = "connection.json"
@@ -54,7 +54,9 @@ def is_listening(port: int) -> bool:
         return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
-def spawn(command: Sequence[str], *, log: Path) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a daemon that the kernel kills when this thread's process ends, however it ends.
 
     `setpriv` (util-linux) sets ``PR_SET_PDEATHSIG`` and becomes the command, so the pid is the
@@ -68,6 +70,7 @@ def spawn(command: Sequence[str], *, log: Path) -> subprocess.Popen[bytes]:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            env=env,
             start_new_session=True,
         )
 
