@@ -1,8 +1,9 @@
 """Fixtures that every test may ask for: real storage servers, a browser, the packager's services.
 
-A server that cannot run here is a skip that names what to install; with ``CI=true`` it is a
-failure, as everything can be had there. ``PACKAGER_TEST_RGW`` and ``PACKAGER_TEST_AZURITE`` name
-the connection file of a server that runs already (see ``tests/peers``).
+A server that cannot run here is a skip that names what to install; with ``CI=true`` every skip
+that says ``install`` is a failure, as everything can be had there. ``PACKAGER_TEST_RGW`` and
+``PACKAGER_TEST_AZURITE`` name the connection file of a server that runs already (see
+``tests/peers``).
 
 pytest-jupyter is not loaded for all: a folder that needs ``jp_fetch`` imports it in its own
 conftest, because its automatic fixtures make a Jupyter server for each test.
@@ -14,7 +15,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,7 +24,7 @@ from peers.process import PeerMissingError
 from peers.rgw import RgwConnection, RgwServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from playwright.sync_api import Browser
 
@@ -32,11 +33,17 @@ if TYPE_CHECKING:
 MARKED_FIXTURES = {"rgw", "azurite", "browser"}
 
 
-def unavailable(reason: str) -> NoReturn:
-    """Skip, or fail where nothing may be missing."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``CI=true``, let a test fail that skips for want of what could be installed."""
+    report = yield
+    is_skip = report.skipped and not hasattr(report, "wasxfail")
+    if is_skip and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2]
+        if "install" in reason:
+            report.outcome = "failed"
+            report.longrepr = f"{reason}\n(with CI=true nothing that can be had is skipped)"
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,12 +53,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(name)
 
 
-@pytest.fixture(scope="session", name="unavailable")
-def _unavailable() -> Callable[[str], NoReturn]:
-    """Return the function that skips for a reason, or fails where nothing may be missing."""
-    return unavailable
-
-
 @pytest.fixture(scope="session")
 def require() -> Callable[..., str]:
     """Return a function that finds a command on the PATH, or skips naming its package."""
@@ -59,7 +60,7 @@ def require() -> Callable[..., str]:
     def find(command: str, *, package: str) -> str:
         found = shutil.which(command)
         if found is None:
-            unavailable(f"{command} not found: install the Debian package {package}")
+            pytest.skip(f"{command} not found: install the Debian package {package}")
         return found
 
     return find
@@ -75,7 +76,7 @@ def rgw() -> Iterator[RgwConnection]:
     try:
         server = RgwServer()
     except PeerMissingError as missing:
-        unavailable(str(missing))
+        pytest.skip(str(missing))
     with server as connection:
         yield connection
 
@@ -90,7 +91,7 @@ def azurite() -> Iterator[AzuriteConnection]:
     try:
         server = AzuriteServer()
     except PeerMissingError as missing:
-        unavailable(str(missing))
+        pytest.skip(str(missing))
     with server as connection:
         yield connection
 
@@ -108,7 +109,7 @@ def browser(require: Callable[..., str]) -> Iterator[Browser]:
     driver, _script = compute_driver_executable()
     probe = subprocess.run([driver, "--version"], capture_output=True, text=True, check=False)
     if probe.returncode:
-        unavailable(f"playwright: {probe.stderr.strip()}: install the Debian package libatomic1")
+        pytest.skip(f"playwright: {probe.stderr.strip()}: install the Debian package libatomic1")
     executable = require("chromium", package="chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(

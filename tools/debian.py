@@ -31,8 +31,10 @@ FOR_TESTS = (
     DebianPackage("chromium", "the sidebar and the share pages in a real browser"),
     DebianPackage("aria2", "fetches shares as people do"),
     DebianPackage("curl", "fetches shares as people do"),
+    DebianPackage("docker-registry", "a real OCI registry"),
     DebianPackage("git", "what is committed is checked"),
     DebianPackage("libatomic1", "playwright's driver is linked with it"),
+    DebianPackage("skopeo", "reads our OCI layouts with a reader that is not ours"),
     DebianPackage("strace", "shows that writes reach the disk in the right order"),
     DebianPackage("unzip", "opens our ZIP files with a reader that is not ours"),
     DebianPackage("wget", "fetches shares as people do"),
@@ -69,7 +71,8 @@ def install(names: Sequence[str], console: Console) -> None:
     BootstrapError
         When apt fails; its last lines are in the text.
     """
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # SYSTEMD_OFFLINE: a registry is wanted as a program, not as a service that runs from now on.
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "SYSTEMD_OFFLINE": "1"}
     wait = ["-o", "DPkg::Lock::Timeout=120"]
     remedy = f"Install by hand: apt-get install {' '.join(names)}"
     console.run(["apt-get", *wait, "update"], env=env, remedy=remedy)
