@@ -41,7 +41,7 @@ export function countFiles(files: number, trans: TranslationBundle): string {
   return trans._n('%2 file', '%2 files', files, formatCount(files));
 }
 
-/** A date as short as it can be: `2 May` in this year, `2 May 2023` before. */
+/** A date as short as it can be: `2 May` in this year, `May 2023` before. */
 export function formatDate(
   seconds: number,
   nowS: number,
@@ -50,9 +50,8 @@ export function formatDate(
   const date = new Date(seconds * 1000);
   const isThisYear = date.getFullYear() === new Date(nowS * 1000).getFullYear();
   return new Intl.DateTimeFormat(locale, {
-    day: 'numeric',
     month: 'short',
-    ...(isThisYear ? {} : { year: 'numeric' })
+    ...(isThisYear ? { day: 'numeric' } : { year: 'numeric' })
   }).format(date);
 }
 
@@ -96,20 +95,13 @@ export function shortDigest(digest: string): string {
 }
 
 /**
- * A name with what cannot be seen made visible: control characters as their pictures, characters
- * that turn the direction of text as their code, and a name of nothing as a slash.
+ * A name with what cannot be seen made visible: control characters and those that turn the
+ * direction of text as their code, and a name of nothing as a slash.
  */
 export function visibleName(name: string): string {
-  if (!name) {
-    return '/';
-  }
-  return name.replace(UNSEEN, char => {
-    const code = char.codePointAt(0) ?? 0;
-    if (code < 0x20) {
-      return String.fromCharCode(0x2400 + code);
-    }
-    return code === 0x7f ? '\u2421' : `‹${code.toString(16).padStart(4, '0')}›`;
-  });
+  const code = (char: string): string =>
+    char.charCodeAt(0).toString(16).padStart(4, '0');
+  return name.replace(UNSEEN, char => `‹${code(char)}›`) || '/';
 }
 
 /** A version as people say it: `v3` for numbers, others as they are. */

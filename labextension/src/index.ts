@@ -5,17 +5,21 @@
  */
 
 import { clientPlugin } from './plugins/client';
-import { commandsPlugin } from './plugins/commands';
 import { launcherPlugin } from './plugins/launcher';
 import { modelPlugin } from './plugins/model';
+import { packagesPlugin } from './plugins/packages';
+import { sharesPlugin } from './plugins/shares';
 import { sidebarPlugin } from './plugins/sidebar';
+import { sourcesPlugin } from './plugins/sources';
 
 export * from './tokens';
 
 export default [
   clientPlugin,
   modelPlugin,
-  commandsPlugin,
+  sourcesPlugin,
+  packagesPlugin,
+  sharesPlugin,
   sidebarPlugin,
   launcherPlugin
 ];

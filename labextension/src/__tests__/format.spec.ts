@@ -64,9 +64,9 @@ describe('dates', () => {
 
 describe('names', () => {
   it('show what cannot be seen', () => {
-    expect(visibleName('a\nb')).toBe('a␊b');
+    expect(visibleName('a\nb')).toBe('a‹000a›b');
     expect(visibleName('a\u202egpj')).toBe('a‹202e›gpj');
-    expect(visibleName('a\u007f\u0085')).toBe('a␡‹0085›');
+    expect(visibleName('a\u007f\u0085')).toBe('a‹007f›‹0085›');
     expect(visibleName('')).toBe('/');
     expect(visibleName('größe 1+1#%&.csv')).toBe('größe 1+1#%&.csv');
   });

@@ -23,6 +23,20 @@ export class PackagerError extends Error {
   readonly status: number;
 }
 
+/** No connected source holds the address that somebody wants to go to. */
+export class NoSourceError extends PackagerError {
+  constructor(
+    readonly address: string,
+    trans: TranslationBundle
+  ) {
+    super({
+      code: 'no_source_holds',
+      message: trans.__('No connected source holds %1.', address),
+      remedy: trans.__('Connect the storage that it is in, then jump.')
+    });
+  }
+}
+
 /** Whether `value` has the error shape of the API. */
 export function isErrorBody(value: unknown): value is IErrorBody {
   if (typeof value !== 'object' || value === null) {

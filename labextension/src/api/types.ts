@@ -79,6 +79,8 @@ export interface IEntry {
   etag?: string | null;
   version_id?: string | null;
   storage_class?: string | null;
+  /** The bytes must be restored before they can be read. */
+  is_archived?: boolean;
 }
 
 /** Files and bytes of a draft or of a version. */
@@ -192,7 +194,7 @@ export interface IShare {
   expires_s: number | null;
   uses: number;
   last_used_s: number | null;
-  state: 'active' | 'expired' | 'revoked' | 'used up';
+  state: 'active' | 'not started' | 'expired' | 'revoked' | 'used up';
   token_prefix: string;
 }
 

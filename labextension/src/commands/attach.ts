@@ -1,7 +1,13 @@
 /** Small files of a draft: README, notebooks, anything; edited with JupyterLab's own editors. */
 
 import type { Contents } from '@jupyterlab/services';
-import type { LabIcon } from '@jupyterlab/ui-components';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
+import type { ITranslator } from '@jupyterlab/translation';
+import {
+  fileUploadIcon,
+  markdownIcon,
+  notebookIcon
+} from '@jupyterlab/ui-components';
 
 import { PackagerError } from '../api/errors';
 import type { ICommandContext } from './context';
@@ -13,7 +19,8 @@ const README = 'README.md';
 /** Commands that put small files into a draft and open them. */
 export function addAttachCommands(
   context: ICommandContext,
-  icons: { readme: LabIcon; notebook: LabIcon; files: LabIcon }
+  documents: IDocumentManager | null,
+  translator: ITranslator
 ): void {
   const { app, model, client, trans } = context;
   const { packages } = model;
@@ -25,7 +32,7 @@ export function addAttachCommands(
   commands.addCommand(CommandIDs.openReadme, {
     label: trans.__('README'),
     caption: trans.__('Write what the package is, in README.md'),
-    icon: icons.readme,
+    icon: markdownIcon,
     describedBy: named,
     execute: async args => {
       const name = draftOf(textArg(args, 'name'));
@@ -46,7 +53,7 @@ export function addAttachCommands(
   commands.addCommand(CommandIDs.attachNotebook, {
     label: trans.__('New Notebook…'),
     caption: trans.__('Make a notebook in the package'),
-    icon: icons.notebook,
+    icon: notebookIcon,
     describedBy: named,
     execute: async args => {
       const name = draftOf(textArg(args, 'name'));
@@ -76,12 +83,15 @@ export function addAttachCommands(
   commands.addCommand(CommandIDs.attachFiles, {
     label: trans.__('Copy of Jupyter Files…'),
     caption: trans.__('Copy notebooks and small files into the package'),
-    icon: icons.files,
+    icon: fileUploadIcon,
     describedBy: named,
+    isVisible: () => documents !== null,
     execute: async args => {
       const name = draftOf(textArg(args, 'name'));
-      if (name) {
-        await packages.attempt(() => attachChosen(context, name));
+      if (name && documents) {
+        await packages.attempt(() =>
+          attachChosen(context, name, documents, translator)
+        );
       }
     }
   });
@@ -130,13 +140,11 @@ async function openInDraft(
 
 /** Let a person choose files of Jupyter and copy their bytes into the draft. */
 async function attachChosen(
-  context: ICommandContext,
-  name: string
+  { model, trans }: ICommandContext,
+  name: string,
+  documents: IDocumentManager,
+  translator: ITranslator
 ): Promise<void> {
-  const { documents, model, trans, translator } = context;
-  if (!documents) {
-    return;
-  }
   const { FileDialog } = await import('@jupyterlab/filebrowser');
   const { button, value } = await FileDialog.getOpenFiles({
     manager: documents,

@@ -1,8 +1,7 @@
 /** What commands act with. */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import type { IDocumentManager } from '@jupyterlab/docmanager';
-import type { ITranslator, TranslationBundle } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import type {
   ReadonlyJSONObject,
   ReadonlyPartialJSONObject
@@ -17,9 +16,6 @@ export interface ICommandContext {
   readonly model: PackagerModel;
   readonly client: IPackagerClient;
   readonly trans: TranslationBundle;
-  readonly translator: ITranslator;
-  /** Null where documents cannot be opened. */
-  readonly documents: IDocumentManager | null;
 }
 
 /** A text argument of a command; null when it was not given. */

@@ -7,15 +7,20 @@ import { CommandIDs } from './ids';
 export const SIDEBAR_ID = 'packager-jupyter-sidebar';
 
 /** Commands that belong to no section. */
-export function addGeneralCommands(context: ICommandContext): void {
+export function addGeneralCommands(
+  context: Omit<ICommandContext, 'client'>
+): void {
   const { app, model, trans } = context;
   const { commands } = app;
 
   commands.addCommand(CommandIDs.show, {
-    label: trans.__('Show Packager'),
+    label: args =>
+      textArg(args, 'at') === 'launcher'
+        ? trans.__('Packager')
+        : trans.__('Show Packager'),
     caption: trans.__('Show sources, packages and shares in the sidebar'),
     icon: packagerIcon,
-    describedBy: textArgs({}),
+    describedBy: textArgs({ at: 'Where it is offered: `launcher` or nothing' }),
     execute: () => {
       app.shell.activateById(SIDEBAR_ID);
     }

@@ -4,17 +4,13 @@ import {
   copyIcon,
   deleteIcon,
   editIcon,
-  markdownIcon,
-  notebookIcon,
-  refreshIcon,
-  fileUploadIcon
+  refreshIcon
 } from '@jupyterlab/ui-components';
 
 import { draftIcon, publishedIcon } from '../icons';
 import { PackagerError } from '../api/errors';
 import { formatCount } from '../format';
 import type { IAttachmentItem } from '../model/packages';
-import { addAttachCommands } from './attach';
 import type { ICommandContext } from './context';
 import { textArg, textArgs } from './context';
 import { CommandIDs } from './ids';
@@ -23,11 +19,6 @@ import { CommandIDs } from './ids';
 export function addPackageCommands(context: ICommandContext): void {
   addDraftCommands(context);
   addContentCommands(context);
-  addAttachCommands(context, {
-    readme: markdownIcon,
-    notebook: notebookIcon,
-    files: fileUploadIcon
-  });
   addPublishCommands(context);
 }
 

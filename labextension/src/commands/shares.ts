@@ -127,7 +127,7 @@ async function confirmRevoke(
 ): Promise<boolean> {
   const version =
     share.version === 'latest'
-      ? trans.__('always the newest version')
+      ? trans.__('latest')
       : versionName(share.version);
   const used = share.last_used_s
     ? trans._n(
@@ -139,11 +139,10 @@ async function confirmRevoke(
       )
     : trans.__('Nobody has used it yet.');
   const { button } = await showDialog({
-    title: trans.__('Revoke the link to %1?', share.package),
+    title: trans.__('Revoke the link to %1 %2?', share.package, version),
     body: trans.__(
-      '%1 (%2) The link stops working for everyone at once and cannot be brought back; links to single files that were handed out already run out within the hour.',
-      used,
-      version
+      '%1 It stops working for everyone at once and cannot be brought back. Links to single files that were handed out already run out within the hour.',
+      used
     ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),

@@ -15,6 +15,8 @@ export function CopyLine(props: {
   text: string;
   label: string;
   trans: TranslationBundle;
+  /** Show all of it, on as many lines as it takes. */
+  isWhole?: boolean;
 }): React.JSX.Element {
   const [isCopied, setCopied] = useState(false);
   const { trans } = props;
@@ -22,13 +24,17 @@ export function CopyLine(props: {
   const Icon = isCopied ? checkIcon : copyIcon;
   return (
     <div className="jp-packager-copyLine">
-      <input
-        readOnly
-        value={props.text}
-        aria-label={props.label}
-        spellCheck={false}
-        onFocus={event => event.currentTarget.select()}
-      />
+      {props.isWhole ? (
+        <code aria-label={props.label}>{props.text}</code>
+      ) : (
+        <input
+          readOnly
+          value={props.text}
+          aria-label={props.label}
+          spellCheck={false}
+          onFocus={event => event.currentTarget.select()}
+        />
+      )}
       <button
         type="button"
         className="jp-packager-iconButton"

@@ -46,6 +46,9 @@ import { addressOf } from '../model/sources';
 import type { Level } from '../tree/level';
 import type { IRowValue, IRowView } from './treeview';
 
+/** Keeps the columns of rows without a date in line with those that have one. */
+const NO_DATE: IRowValue = { text: '', title: '', isSecondary: true };
+
 /** What rows need to know beside their item. */
 export interface IRowContext {
   readonly trans: TranslationBundle;
@@ -78,7 +81,7 @@ export function sourceRow(
   }
   if (item.kind === 'jump') {
     return {
-      kind: 'jump',
+      kind: 'jump addressed',
       icon: jumpIcon,
       name: visibleName(item.prefix),
       title: trans.__('What begins with %1', addressOf(item)),
@@ -88,7 +91,7 @@ export function sourceRow(
   }
   const { source } = item;
   return {
-    kind: source.is_managed ? 'source-managed' : 'source',
+    kind: source.is_managed ? 'source addressed' : 'source addressed own',
     icon: SOURCE_ICONS[source.kind] ?? bucketIcon,
     name: source.name,
     hint: source.url,
@@ -120,22 +123,22 @@ function entryRow(
   const name = visibleName(entry.name.replace(/\/$/, ''));
   if (entry.is_folder) {
     return {
-      kind: 'folder',
+      kind: 'entry addressed folder',
       icon: folderIcon,
       name: `${name === '/' ? '' : name}/`,
       title: addressOf(item),
       values: childCount(children, context)
     };
   }
-  const isArchived = /^(GLACIER|DEEP_ARCHIVE|Archive)$/.test(
-    entry.storage_class ?? ''
-  );
+  const isArchived = entry.is_archived ?? false;
   return {
-    kind: 'file',
+    kind: 'entry addressed file',
     icon: fileIcon,
     name,
     title: addressOf(item),
-    hint: isArchived ? trans.__('archived') : undefined,
+    hint: isArchived
+      ? trans.__('archived: %1', entry.storage_class ?? '')
+      : undefined,
     isDim: isArchived,
     values: sizeAndDate(entry.size_bytes, entry.modified_s, context)
   };
@@ -157,7 +160,8 @@ function childCount(
       : {
           text: trans.__('%1+', shown),
           title: trans.__('%1 read so far; there are more.', shown)
-        }
+        },
+    NO_DATE
   ];
 }
 
@@ -210,7 +214,7 @@ export function packageRow(
       return versionRow(item, context);
     case 'attachment':
       return {
-        kind: 'attachment',
+        kind: 'attachment removable',
         icon: ATTACHMENT_ICONS[item.name.split('.').pop() ?? ''] ?? fileIcon,
         name: visibleName(item.name),
         hint: trans.__('attached'),
@@ -232,7 +236,7 @@ function topRow(item: IPackageItem, context: IRowContext): IRowView {
     hint = trans.__('draft');
   }
   return {
-    kind: draft ? 'draft' : 'published',
+    kind: `package${draft ? ' draft' : ''}${latest ? ' published' : ''}`,
     icon: draft ? draftIcon : publishedIcon,
     name,
     hint,
@@ -250,39 +254,43 @@ function topRow(item: IPackageItem, context: IRowContext): IRowView {
 
 function versionRow(item: IVersionItem, context: IRowContext): IRowView {
   const { version } = item;
+  const { nowS, locale } = context;
+  const digest = shortDigest(version.digest);
   return {
-    kind: 'version',
+    kind: 'version published',
     icon: publishedIcon,
     name: versionName(version.version),
-    hint: shortDigest(version.digest),
-    title: version.digest,
-    values: [
-      ...totals(version.files, version.bytes, context),
-      ...sizeAndDate(null, version.created_s, context)
-    ]
+    hint: version.created_s
+      ? `${formatDate(version.created_s, nowS, locale)} · ${digest}`
+      : digest,
+    title: version.created_s
+      ? `${version.digest}\n${exactDate(version.created_s)}`
+      : version.digest,
+    values: totals(version.files, version.bytes, context)
   };
 }
 
 function fileRow(item: IFileItem, context: IRowContext): IRowView {
   const { file } = item;
-  const kind = item.version === null ? 'draft' : 'version';
+  const kind = item.version === null ? 'content movable removable' : 'content';
   const name = visibleName(file.name.replace(/\/$/, ''));
   if (file.is_folder) {
     return {
-      kind: `${kind}-folder`,
+      kind: `${kind} folder`,
       icon: folderIcon,
       name: `${name}/`,
       title: file.path,
       values: totals(file.files ?? null, file.size_bytes, context)
     };
   }
+  const modified = file.modified_s ? `\n${exactDate(file.modified_s)}` : '';
   const origin = file.source ? `\n${file.source}:${file.key ?? ''}` : '';
   return {
-    kind: `${kind}-file`,
+    kind: `${kind} file`,
     icon: fileIcon,
     name,
-    title: `${file.path}${origin}`,
-    values: sizeAndDate(file.size_bytes, file.modified_s, context)
+    title: `${file.path}${origin}${modified}`,
+    values: sizeAndDate(file.size_bytes, null, context)
   };
 }
 
@@ -313,8 +321,9 @@ export function shareRow(
 ): IRowView {
   const { trans, nowS } = context;
   const { share } = item;
-  const isActive = share.state === 'active';
+  const isActive = share.state === 'active' || share.state === 'not started';
   const states: Record<string, string> = {
+    'not started': trans.__('not started'),
     expired: trans.__('expired'),
     revoked: trans.__('revoked'),
     'used up': trans.__('used up')
@@ -331,14 +340,15 @@ export function shareRow(
     values.push(expiry(share.expires_s, nowS, trans));
   }
   return {
-    kind: isActive ? 'share' : 'share-ended',
+    kind: isActive ? 'share' : 'ended',
     icon: share.has_password ? lockIcon : linkIcon,
     name: share.package,
-    hint: isActive
-      ? share.version === 'latest'
-        ? trans.__('latest')
-        : versionName(share.version)
-      : (states[share.state] ?? share.state),
+    hint:
+      share.state === 'active'
+        ? share.version === 'latest'
+          ? trans.__('latest')
+          : versionName(share.version)
+        : (states[share.state] ?? share.state),
     title: share.description
       ? `${share.package}\n${share.description}`
       : share.package,

@@ -37,6 +37,7 @@ export class ServerView extends VDomRenderer<PackagerModel> {
           />
           {server.command && (
             <CopyLine
+              isWhole
               text={server.command}
               label={trans.__('Command that mends it')}
               trans={trans}

@@ -3,7 +3,9 @@
 import type { ITranslator } from '@jupyterlab/translation';
 import { PanelWithToolbar, SidePanel } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
-import type { AccordionPanel, PanelLayout, Widget } from '@lumino/widgets';
+import { MessageLoop } from '@lumino/messaging';
+import type { AccordionPanel, PanelLayout } from '@lumino/widgets';
+import { Widget } from '@lumino/widgets';
 
 import { SIDEBAR_ID } from '../commands/general';
 import { packagerIcon } from '../icons';
@@ -29,7 +31,8 @@ export class PackagerSidebar extends SidePanel {
     this.title.caption = trans.__('Packager: sources, packages and shares');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Packager'));
-    this.header.addWidget(new ServerView(context));
+    const layout = this.layout as PanelLayout;
+    layout.insertWidget(0, new ServerView(context));
     this.sources = this._section(trans.__('Sources'), new SourcesView(context));
     this.packages = this._section(
       trans.__('Packages'),
@@ -37,7 +40,12 @@ export class PackagerSidebar extends SidePanel {
     );
     this.shares = this._section(trans.__('Shares'), new SharesView(context));
     (this.content as AccordionPanel).setRelativeSizes(SECTION_SIZES);
-    (this.layout as PanelLayout).addWidget(new JobsView(context));
+    layout.addWidget(new JobsView(context));
+    // What stands above and below the sections comes and goes: they share what is left.
+    this._observer = new ResizeObserver(() => {
+      MessageLoop.postMessage(this.content, Widget.ResizeMessage.UnknownSize);
+    });
+    this._observer.observe(this.content.node);
     model.stateChanged.connect(this._onServer, this);
     this._onServer();
   }
@@ -48,6 +56,11 @@ export class PackagerSidebar extends SidePanel {
   readonly packages: PanelWithToolbar;
 
   readonly shares: PanelWithToolbar;
+
+  override dispose(): void {
+    this._observer.disconnect();
+    super.dispose();
+  }
 
   protected override onBeforeShow(msg: Message): void {
     super.onBeforeShow(msg);
@@ -76,5 +89,6 @@ export class PackagerSidebar extends SidePanel {
   }
 
   private _context: IViewContext;
+  private _observer: ResizeObserver;
   private _isStarted = false;
 }

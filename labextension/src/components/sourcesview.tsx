@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import { VDomRenderer, closeIcon } from '@jupyterlab/ui-components';
 import React from 'react';
 
+import { NoSourceError } from '../api/errors';
 import { CommandIDs } from '../commands/ids';
 import { countFiles, exactSize, formatSize } from '../format';
 import type { INotice } from '../model/notices';
@@ -165,7 +166,8 @@ export class SourcesView extends VDomRenderer<SourcesModel> {
   }
 
   private _actionsFor(notice: INotice): readonly INoticeAction[] {
-    if (notice.error.code !== 'no_source_holds') {
+    const { error } = notice;
+    if (!(error instanceof NoSourceError)) {
       return [];
     }
     return [
@@ -174,7 +176,7 @@ export class SourcesView extends VDomRenderer<SourcesModel> {
         run: () => {
           this.model.notices.dismiss(notice.id);
           void this._context.commands.execute(CommandIDs.addSource, {
-            url: notice.error.details ?? ''
+            url: error.address
           });
         }
       }

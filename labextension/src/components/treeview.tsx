@@ -35,7 +35,7 @@ export interface IRowValue {
 
 /** What a row shows. */
 export interface IRowView {
-  /** What kind of thing it is: context menus and styles select by it. */
+  /** What kind of thing it is, in words: context menus and styles select by them. */
   readonly kind: string;
   readonly icon: LabIcon;
   readonly name: string;
@@ -86,6 +86,7 @@ export function TreeView<T extends ITreeItem>(
   const { tree, trans } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const hasFocus = useRef(false);
+  const isMoving = useRef(false);
   const [viewport, setViewport] = useState({
     topPx: 0,
     heightPx: VIEWPORT_PX
@@ -103,8 +104,17 @@ export function TreeView<T extends ITreeItem>(
   useEffect(() => observeHeight(scroller.current, setViewport), []);
   useLayoutEffect(() => {
     const node = scroller.current;
+    if (!node) {
+      return;
+    }
+    const asked = tree.takeReveal();
+    if (asked) {
+      scrollTo(node, active, tall);
+    }
     // The row that had the focus may have gone out of the page, and the focus with it.
-    if (node && hasFocus.current && !node.contains(document.activeElement)) {
+    const isLost = hasFocus.current && !node.contains(document.activeElement);
+    if (isMoving.current || isLost || asked === 'focus') {
+      isMoving.current = false;
       focusRow(node, active);
     }
   });
@@ -114,17 +124,10 @@ export function TreeView<T extends ITreeItem>(
     tree.activate(index);
     if (node) {
       scrollTo(node, tree.activeIndex, tall);
-      pendingFocus.current = true;
+      isMoving.current = true;
     }
     notifyActive();
   };
-  const pendingFocus = useRef(false);
-  useLayoutEffect(() => {
-    if (pendingFocus.current && scroller.current) {
-      pendingFocus.current = false;
-      focusRow(scroller.current, active);
-    }
-  });
   const notifyActive = (): void => {
     const item = tree.activeItem;
     if (item) {
@@ -141,11 +144,11 @@ export function TreeView<T extends ITreeItem>(
     }
   };
 
-  const onClick = (event: React.MouseEvent, index: number): void => {
-    const row = tree.rowAt(index);
-    if (!row || (event.target as Element).closest('button, details')) {
+  const onClick = (event: React.MouseEvent, row: Row<T>): void => {
+    if ((event.target as Element).closest('button, details')) {
       return;
     }
+    const index = tree.find(row);
     const isTick = (event.target as Element).closest('.jp-packager-tick');
     moveTo(index);
     if (event.shiftKey && tree.selectable(row)) {
@@ -203,8 +206,8 @@ export function TreeView<T extends ITreeItem>(
                 data-index={index}
                 tabIndex={index === active ? 0 : -1}
                 aria-rowindex={index + 1}
-                onClick={event => onClick(event, index)}
-                onContextMenu={() => moveTo(index)}
+                onClick={event => onClick(event, row)}
+                onContextMenu={() => moveTo(tree.find(row))}
                 onDoubleClick={() => {
                   if (row.type === 'item' && !row.item.children) {
                     props.onOpen(row.item);

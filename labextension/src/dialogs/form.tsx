@@ -161,7 +161,11 @@ class FormFields<R> extends ReactWidget {
         aria-busy={this._isBusy}
         onSubmit={event => event.preventDefault()}
       >
-        {render({ update: () => this.update(), isBusy: this._isBusy })}
+        {render({
+          // Another choice is another question: the last answer no longer belongs to it.
+          update: () => this._setState(this._isBusy, null),
+          isBusy: this._isBusy
+        })}
         {this._error && <Notice error={this._error} trans={trans} />}
       </form>
     );

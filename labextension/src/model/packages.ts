@@ -146,7 +146,7 @@ export class PackagesModel extends SectionModel<PackageItem> {
     const position = root.positionOf(name);
     if (position >= 0) {
       root.open(position);
-      this.tree.activate(root.offsetOf(position));
+      this.tree.reveal(root.offsetOf(position), { focus: false });
     }
   }
 

@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import { PackagerError } from '../api/errors';
+import { NoSourceError } from '../api/errors';
 import type { IEntry, INewSource, IPage, ISource } from '../api/types';
 import type { IPackagerClient } from '../tokens';
 import type { Loader } from '../tree/level';
@@ -92,7 +92,7 @@ export class SourcesModel extends SectionModel<SourceItem> {
 
   /** Open a source and make it the active row. */
   reveal(name: string): void {
-    this._openTop(`source:${name}`);
+    this._openTop(`source:${name}`, false);
   }
 
   /** The source whose address an address lies in: the one that says the most of it. */
@@ -117,7 +117,7 @@ export class SourcesModel extends SectionModel<SourceItem> {
    */
   async jump(source: string, prefix: string): Promise<void> {
     if (!prefix) {
-      this.reveal(source);
+      this._openTop(`source:${source}`, true);
       return;
     }
     this._jumps = [
@@ -127,27 +127,20 @@ export class SourcesModel extends SectionModel<SourceItem> {
       { source, prefix }
     ];
     await this.refresh();
-    this._openTop(jumpId(source, prefix));
+    this._openTop(jumpId(source, prefix), true);
   }
 
   /**
    * Go where a text says: an address (`s3://bucket/obs`), a source and a prefix (`lake:obs`), or
    * a prefix of the source of the active row (`obs`).
    *
-   * @throws PackagerError with code `no_source_holds`, its details the address that none holds.
+   * @throws NoSourceError when no source holds the address.
    */
   async go(text: string): Promise<void> {
     if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
       const source = this.sourceOf(text);
       if (!source) {
-        throw new PackagerError({
-          code: 'no_source_holds',
-          message: this.trans.__('No connected source holds %1.', text),
-          remedy: this.trans.__(
-            'Connect the storage that it is in, then jump.'
-          ),
-          details: text
-        });
+        throw new NoSourceError(text, this.trans);
       }
       await this.jump(source.name, text.slice(withSlash(source.url).length));
       return;
@@ -181,12 +174,12 @@ export class SourcesModel extends SectionModel<SourceItem> {
     await (opened ?? row.level).refresh();
   }
 
-  private _openTop(id: string): void {
+  private _openTop(id: string, focus: boolean): void {
     const { root } = this.tree;
     const position = root.positionOf(id);
     if (position >= 0) {
       root.open(position);
-      this.tree.activate(root.offsetOf(position));
+      this.tree.reveal(root.offsetOf(position), { focus });
     }
   }
 

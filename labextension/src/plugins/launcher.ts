@@ -23,6 +23,7 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     launcher.add({
       command: CommandIDs.show,
+      args: { at: 'launcher' },
       category: trans.__('Other'),
       rank: 20
     });

@@ -4,6 +4,7 @@ import type {
 } from '@jupyterlab/application';
 import { ILayoutRestorer } from '@jupyterlab/application';
 import {
+  ICommandPalette,
   IToolbarWidgetRegistry,
   createToolbarFactory,
   setToolbar
@@ -11,22 +12,23 @@ import {
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
+import { addGeneralCommands } from '../commands/general';
+import { CommandIDs } from '../commands/ids';
 import { PackagerSidebar } from '../components/sidebar';
 import { localeOf } from '../format';
 import { DOMAIN, IPackagerModel } from '../tokens';
-
-const PLUGIN_ID = 'packager-jupyter:sidebar';
 
 /** Third parties stand between 501 and 899 on the left. */
 const RANK = 510;
 
 /** The sidebar. */
 export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
-  id: PLUGIN_ID,
+  id: 'packager-jupyter:sidebar',
   description: 'Adds the sidebar with sources, packages and shares.',
   autoStart: true,
   requires: [IPackagerModel],
   optional: [
+    ICommandPalette,
     ILayoutRestorer,
     ISettingRegistry,
     IToolbarWidgetRegistry,
@@ -35,35 +37,49 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
   activate: (
     app: JupyterFrontEnd,
     model: IPackagerModel,
+    palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null,
     settings: ISettingRegistry | null,
     toolbars: IToolbarWidgetRegistry | null,
     translator: ITranslator | null
   ): void => {
     const translation = translator ?? nullTranslator;
-    const context = {
-      model,
-      commands: app.commands,
-      trans: translation.load(DOMAIN),
-      locale: localeOf(translation.languageCode)
-    };
-    const sidebar = new PackagerSidebar(context, translation);
+    const trans = translation.load(DOMAIN);
+    addGeneralCommands({ app, model, trans });
+    palette?.addItem({
+      command: CommandIDs.show,
+      category: trans.__('Packager')
+    });
+    const sidebar = new PackagerSidebar(
+      {
+        model,
+        commands: app.commands,
+        trans,
+        locale: localeOf(translation.languageCode)
+      },
+      translation
+    );
     if (settings && toolbars) {
-      const sections = {
-        PackagerSources: sidebar.sources,
-        PackagerPackages: sidebar.packages,
-        PackagerShares: sidebar.shares
-      };
-      for (const [factory, panel] of Object.entries(sections)) {
+      for (const { factory, plugin, panel } of [
+        {
+          factory: 'PackagerSources',
+          plugin: 'packager-jupyter:sources',
+          panel: sidebar.sources
+        },
+        {
+          factory: 'PackagerPackages',
+          plugin: 'packager-jupyter:packages',
+          panel: sidebar.packages
+        },
+        {
+          factory: 'PackagerShares',
+          plugin: 'packager-jupyter:shares',
+          panel: sidebar.shares
+        }
+      ]) {
         setToolbar(
           panel,
-          createToolbarFactory(
-            toolbars,
-            settings,
-            factory,
-            PLUGIN_ID,
-            translation
-          )
+          createToolbarFactory(toolbars, settings, factory, plugin, translation)
         );
       }
     }

@@ -88,6 +88,11 @@ export class Tree<T extends ITreeItem> extends VDomModel implements ILevelHost {
     return offset;
   }
 
+  /** The number that a row has by now: others may have come above it since it was drawn. */
+  find(row: Row<T>): number {
+    return this._locate(placeOf(row));
+  }
+
   /** Give a row the focus. */
   activate(index: number): void {
     const place = this._placeOf(
@@ -97,6 +102,19 @@ export class Tree<T extends ITreeItem> extends VDomModel implements ILevelHost {
       this._active = place;
       this.stateChanged.emit();
     }
+  }
+
+  /** Give a row the focus from outside of the view: the view scrolls to it. */
+  reveal(index: number, options: { focus: boolean }): void {
+    this._reveal = options.focus ? 'focus' : 'scroll';
+    this.activate(index);
+  }
+
+  /** What `reveal` asked of the view since the last time that the view asked. */
+  takeReveal(): 'focus' | 'scroll' | null {
+    const asked = this._reveal;
+    this._reveal = null;
+    return asked;
   }
 
   /** Whether the row's children are shown; null for a leaf. */
@@ -215,12 +233,7 @@ export class Tree<T extends ITreeItem> extends VDomModel implements ILevelHost {
 
   private _placeOf(index: number): IPlace<T> | null {
     const row = this.rowAt(index);
-    if (!row) {
-      return null;
-    }
-    return row.type === 'item'
-      ? { level: row.level, position: row.position, id: row.item.id }
-      : { level: row.level, position: row.level.items.length, id: null };
+    return row && placeOf(row);
   }
 
   /** Number of the row at a place: levels may have been read again or closed above it. */
@@ -245,4 +258,12 @@ export class Tree<T extends ITreeItem> extends VDomModel implements ILevelHost {
   private _selectable: (item: T) => ISelectable | null;
   private _active: IPlace<T> | null = null;
   private _anchor: IPlace<T> | null = null;
+  private _reveal: 'focus' | 'scroll' | null = null;
+}
+
+function placeOf<T extends ITreeItem>(row: Row<T>): IPlace<T> {
+  const { level } = row;
+  return row.type === 'item'
+    ? { level, position: row.position, id: row.item.id }
+    : { level, position: level.items.length, id: null };
 }

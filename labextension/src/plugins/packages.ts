@@ -6,30 +6,25 @@ import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
-import { addGeneralCommands } from '../commands/general';
+import { addAttachCommands } from '../commands/attach';
 import { CommandIDs } from '../commands/ids';
 import { addPackageCommands } from '../commands/packages';
-import { addShareCommands } from '../commands/shares';
-import { addSourceCommands } from '../commands/sources';
 import { DOMAIN, IPackagerClient, IPackagerModel } from '../tokens';
 
 /** Commands that make sense without a row to act on. */
 const PALETTE = [
-  CommandIDs.show,
-  CommandIDs.addSource,
   CommandIDs.newPackage,
   CommandIDs.openReadme,
   CommandIDs.attachNotebook,
   CommandIDs.attachFiles,
   CommandIDs.openMetadata,
-  CommandIDs.publish,
-  CommandIDs.share
+  CommandIDs.publish
 ];
 
-/** Everything one can do, as commands. */
-export const commandsPlugin: JupyterFrontEndPlugin<void> = {
-  id: 'packager-jupyter:commands',
-  description: 'Adds the commands for sources, packages and shares.',
+/** What one can do with packages. */
+export const packagesPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'packager-jupyter:packages',
+  description: 'Adds the commands for packages.',
   autoStart: true,
   requires: [IPackagerClient, IPackagerModel],
   optional: [IDocumentManager, ICommandPalette, ITranslator],
@@ -43,18 +38,9 @@ export const commandsPlugin: JupyterFrontEndPlugin<void> = {
   ): void => {
     const translation = translator ?? nullTranslator;
     const trans = translation.load(DOMAIN);
-    const context = {
-      app,
-      client,
-      model,
-      documents,
-      translator: translation,
-      trans
-    };
-    addGeneralCommands(context);
-    addSourceCommands(context);
+    const context = { app, client, model, trans };
     addPackageCommands(context);
-    addShareCommands(context);
+    addAttachCommands(context, documents, translation);
     for (const command of PALETTE) {
       palette?.addItem({ command, category: trans.__('Packager') });
     }
