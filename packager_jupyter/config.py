@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from traitlets import Bool, Integer, List, Unicode, default, validate
+from traitlets import Bool, Dict, Integer, List, Unicode, default, validate
 from traitlets.config import Configurable
 
 from packager_jupyter.errors import BadInputError
@@ -71,6 +71,13 @@ class Settings(Configurable):
         Unicode(),
         help="Hosts (or '*.suffix' patterns) that S3 and Azure sources connected through the REST "
         "API may use as endpoint, besides the vendors' own. '*' allows every host.",
+    ).tag(config=True)
+    feeds = Dict(
+        help="Package registries: `{'pypi/main': {'anonymous_read': True}}`. More can be created "
+        "with `packager feed create`.",
+    ).tag(config=True)
+    max_upload_bytes = Integer(
+        8 * 1024**3, help="Largest file that may be uploaded to a package registry, in bytes."
     ).tag(config=True)
     metrics = Bool(True, help="Whether `metrics` answers (Prometheus text format).").tag(
         config=True

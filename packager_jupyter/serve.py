@@ -29,7 +29,7 @@ from packager_jupyter.server.context import ServerContext, settings_for
 from packager_jupyter.server.mount import mount, plain_class
 from packager_jupyter.server.routes import Route, Rule, routes
 from packager_jupyter.server.standalone import TokenAuthenticator
-from packager_jupyter.server.tokens import ApiTokens
+from packager_jupyter.shares.api_tokens import ApiTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -257,6 +257,14 @@ class OciStore(Protocol):
         """
         ...
 
+    def change_stamp(self, repo: str) -> object | None:
+        """Return a value that differs whenever the tags of `repo` may have changed.
+
+        It costs no waiting, so an event loop may ask. None where only a request could tell (a
+        registry) or where the last change is too young to tell from the next.
+        """
+        ...
+
     def close(self) -> None:
         """Release connections and caches. A closed store is not used again."""
         ...

@@ -294,5 +294,6 @@ def corrupt(digest: str) -> StoreCorruptError:
     """Return the error for bytes that do not hash to their own name."""
     return StoreCorruptError(
         f"The stored bytes of {digest} are damaged.",
-        remedy="Run 'packager registry fsck', then push the content again or restore a backup.",
+        remedy="Push the content again or restore a backup; 'packager registry fsck' finds what "
+        "else is damaged.",
     )

@@ -20,7 +20,7 @@ import threading
 import time
 import zlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -137,6 +137,7 @@ class ProjectState:
 class _Cached:
     tags: frozenset[str]
     state: ProjectState
+    stamp: object | None  # of the layout's index file when the tags were read
 
 
 class Feed:
@@ -316,12 +317,15 @@ class Feed:
         """
         repo = self.repository(project)
         for attempt in range(_READ_TRIES):
+            stamp = self.store.change_stamp(repo)
             tags = frozenset(filter(_is_truth, self.store.tag_names(repo)))
             if not tags:
                 return None
             with self._lock:
                 cached = self._cache.get(repo)
             if cached and cached.tags == tags:
+                with self._lock:
+                    self._cache[repo] = replace(cached, stamp=stamp)
                 return cached.state
             try:
                 return self._rebuild(project, repo, tags)
@@ -329,6 +333,15 @@ class Feed:
                 if attempt == _READ_TRIES - 1:
                     raise
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    def fresh(self, project: str) -> ProjectState | None:
+        """Return the state when a local store can say without waiting that it is up to date."""
+        repo = self.repository(project)
+        with self._lock:
+            cached = self._cache.get(repo)
+        if cached is None or cached.stamp is None or self.store.change_stamp(repo) != cached.stamp:
+            return None
+        return cached.state
 
     def read(self, project: str, digest: str, *, start: int = 0, stop: int | None = None) -> Any:
         """Return an iterator over the bytes of one layer; see `OciStore.read_blob`."""
@@ -341,7 +354,7 @@ class Feed:
             self._store_index(repo, rows, replaces=index_digest)
         state = _fold(project, rows)
         with self._lock:
-            self._cache[repo] = _Cached(tags, state)
+            self._cache[repo] = _Cached(tags, state, None)
             self._cache.move_to_end(repo)
             while len(self._cache) > _CACHED_PROJECTS:
                 self._cache.popitem(last=False)

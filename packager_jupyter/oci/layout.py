@@ -112,6 +112,10 @@ class LayoutStore:
         """Return what ``index.json`` says now."""
         return self._cache.load(self.folder(repo) / INDEX_FILE, where=repo)
 
+    def change_stamp(self, repo: str) -> object | None:
+        """Return what changes with ``index.json``; see `OciStore.change_stamp`."""
+        return self._cache.stamp(self.folder(repo) / INDEX_FILE)
+
     @contextlib.contextmanager
     def lock(self, repo: str) -> Iterator[None]:
         """Hold the publish lock of a repository; raises `BusyError` after the time-out."""

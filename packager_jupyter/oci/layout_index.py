@@ -207,6 +207,16 @@ class IndexCache:
                     self._known.popitem(last=False)
         return index
 
+    def stamp(self, path: Path) -> object | None:
+        """Return what tells this file from every other one at `path`; None while too young."""
+        try:
+            stat = path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if time.time_ns() - stat.st_mtime_ns <= _SETTLED_NS:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

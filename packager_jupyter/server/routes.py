@@ -17,5 +17,15 @@ def routes() -> tuple[Route, ...]:
     """
     from packager_jupyter.server.api import API_ROUTES
     from packager_jupyter.server.api.status import NOTHING, SERVICE_ROUTES
+    from packager_jupyter.server.registry.pypi import PYPI_ROUTES
+    from packager_jupyter.server.registry.terraform import TERRAFORM_ROUTES
+    from packager_jupyter.server.share import SHARE_ROUTES
 
-    return (*SERVICE_ROUTES, *API_ROUTES, NOTHING)
+    return (
+        *SHARE_ROUTES,
+        *PYPI_ROUTES,
+        *TERRAFORM_ROUTES,
+        *SERVICE_ROUTES,
+        *API_ROUTES,
+        NOTHING,
+    )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from packager_jupyter.server.base import PackagerHandler
 
-PrincipalKind = Literal["user", "share", "signed", "public"]
+PrincipalKind = Literal["user", "share", "signed", "registry", "public"]
 Action = Literal["read", "write", "execute"]
 Verb = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -88,10 +88,11 @@ class Rule:
 
     Parameters
     ----------
-    principal : {"user", "share", "signed", "public"}
+    principal : {"user", "share", "signed", "registry", "public"}
         The one scheme by which this verb knows who is asking. ``user``: Jupyter identity or API
         token, checked before the handler runs. ``share`` and ``signed``: the capability in the
-        path, checked by the handler. ``public``: nobody is asked.
+        path, checked by the handler. ``registry``: a token with a scope for the feed, or nobody
+        where the feed is open for reading. ``public``: nobody is asked.
     resource : str
         What is touched, as an authorizer names it: ``packager:sources``.
     action : {"read", "write", "execute"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from packager_jupyter.server.auth import HostKind
     from packager_jupyter.server.base import PackagerHandler
     from packager_jupyter.server.rules import Rule
-    from packager_jupyter.server.tokens import ApiTokens
+    from packager_jupyter.shares.api_tokens import ApiTokens
 
 _HEADER = re.compile(r"(?:bearer|token) +(\S+)", re.IGNORECASE)  # RFC 6750 2.1, and Jupyter's
 

@@ -74,3 +74,15 @@ def is_allowed(
         if is_action and is_place and is_project:
             return True
     return False
+
+
+def may_somewhere(
+    scopes: Iterable[RegistryScope], *, ecosystem: str, feed: str, action: RegistryAction
+) -> bool:
+    """Whether one of the scopes allows an action on at least some project of a feed."""
+    return any(
+        (scope.action == action or (action == "read" and scope.action == "publish"))
+        and scope.ecosystem in (ecosystem, "*")
+        and scope.feed in (feed, "*")
+        for scope in scopes
+    )

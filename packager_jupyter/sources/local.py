@@ -67,7 +67,7 @@ class LocalGrant:
     media_type: str | None
 
 
-def open_signed(token: str, *, key: bytes, now_s: float) -> LocalGrant:
+def open_signed(token: str, key: bytes, now_s: float) -> LocalGrant:
     """Return what a URL's token allows.
 
     Raises

@@ -31,6 +31,11 @@ from packager_jupyter.oci.layout import LayoutStore
 MIB = 1024 * 1024
 
 
+@pytest.fixture
+def store(layout):
+    return layout
+
+
 def blob_path(layout, repo, digest):
     return layout.folder(repo) / "blobs" / "sha256" / digest.removeprefix("sha256:")
 

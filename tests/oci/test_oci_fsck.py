@@ -13,6 +13,11 @@ from packager_jupyter.oci.layout import LayoutStore
 
 
 @pytest.fixture
+def store(layout):
+    return layout
+
+
+@pytest.fixture
 def filled(layout, push):
     push("a", "1", data=b"one")
     push("a", "2", data=b"two")

@@ -20,6 +20,11 @@ from packager_jupyter.oci.layout import LayoutStore
 from packager_jupyter.oci.layout_index import UNTAGGED_KEY
 
 
+@pytest.fixture
+def store(layout):
+    return layout
+
+
 def age(layout, seconds=2 * GRACE_S):
     """Make everything that is in the store look older."""
     for path in layout.root.rglob("*"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from jupyter_server.auth import Authorizer
 
-from packager_jupyter.server.tokens import ApiTokens
+from packager_jupyter.shares.api_tokens import ApiTokens
 
 HOSTILE = "https://evil.example.org"
 

@@ -150,6 +150,18 @@ class PypiIndex:
         state = self.feed.state(project)
         return None if state is None else _page(state)
 
+    def fresh(self, project: str, kind: str, *, base_url: str) -> Rendered | None:
+        """Return a finished page that is known to be up to date without waiting, else None.
+
+        Costs one look at the store's tags, which a local layout answers from memory; meant for an
+        event loop.
+        """
+        state = self.feed.fresh(project)
+        if state is None:
+            return None
+        with self._lock:
+            return self._pages.get((f"{project}/{kind}/{base_url}", state.etag))
+
     def rendered(self, project: str, kind: str, *, base_url: str) -> Rendered | None:
         """Return the finished ``json`` or ``html`` page of a project, or None for 404.
 

@@ -72,7 +72,7 @@ def check_upload(form: Mapping[str, str], *, filename: str, file: BinaryIO) -> U
     UploadGoneError
         ``submit``, ``doc_upload`` or ``verify``.
     """
-    _check_action(form)
+    check_action(form)
     name = parse_filename(filename)
     digests, size = _digests(file)
     _check_digests(form, digests)
@@ -101,7 +101,8 @@ def upload_of_file(file: BinaryIO, filename: str) -> Upload:
     return check_upload(form, filename=filename, file=file)
 
 
-def _check_action(form: Mapping[str, str]) -> None:
+def check_action(form: Mapping[str, str]) -> None:
+    """Refuse every form but an upload; raises as `check_upload`."""
     action = form.get(":action")
     if action in {"submit", "doc_upload", "verify", "submit_pkg_info"}:
         raise UploadGoneError(

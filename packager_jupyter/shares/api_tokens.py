@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, select, update
 
 from packager_jupyter.errors import BadInputError, NotFoundError
+from packager_jupyter.shares.scopes import parse_scope
 from packager_jupyter.store.schema import token as table
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Row
 
+    from packager_jupyter.shares.scopes import RegistryScope
     from packager_jupyter.store.database import Database
 
 API_SCOPES = ("api", "api:read", "api:write", "api:execute")
@@ -48,6 +50,11 @@ class TokenInfo:
     expires_s: int
     last_used_s: int | None
     revoked_s: int | None
+
+    @property
+    def registry_scopes(self) -> tuple[RegistryScope, ...]:
+        """What it may do in the registries."""
+        return tuple(parse_scope(scope) for scope in self.scopes if scope not in API_SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +92,17 @@ class ApiTokens:
         Raises
         ------
         BadInputError
-            An unknown scope, or a life time outside 1 second to 1 year.
+            A scope that is none (`API_SCOPES`, or see `scopes.parse_scope`), or a life time
+            outside 1 second to 1 year.
         """
-        unknown = [scope for scope in scopes if scope not in API_SCOPES]
-        if unknown or not scopes:
+        if not scopes:
             raise BadInputError(
-                f"There is no scope {(unknown or ['(none)'])[0]!r}.",
-                remedy="Use " + ", ".join(API_SCOPES) + ".",
+                "The token has no scope.",
+                remedy=f"Use {', '.join(API_SCOPES)}, or ECOSYSTEM/FEED:ACTION for a registry.",
             )
+        for scope in scopes:
+            if scope not in API_SCOPES:
+                parse_scope(scope)
         if not 1 <= expires_in_s <= MAX_LIFE_S:
             raise BadInputError(
                 f"A token cannot live for {expires_in_s} seconds.",

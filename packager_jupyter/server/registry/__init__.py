@@ -1,0 +1,1 @@
+"""Package registries over HTTP: thin routes above the protocol modules in `registries`."""

@@ -1,0 +1,67 @@
+"""A standalone server in a process of its own, for the real clients of package registries."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from packager_jupyter.config import Settings
+from packager_jupyter.services import Services
+from peers.process import free_ports, is_listening, spawn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RegistryServer:
+    """A running server: its address (ending in ``/``) and the core in this process."""
+
+    url: str
+    services: Services
+    folder: Path
+
+    def token(self, *scopes: str) -> str:
+        """Return a fresh token with these scopes."""
+        return self.services.tokens.create("alice", scopes=scopes).secret
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """Return an environment in which a client finds nothing of this machine's settings."""
+        keep = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
+        home = self.folder / "home"
+        home.mkdir(exist_ok=True)
+        kept = {name: os.environ[name] for name in keep if name in os.environ}
+        return kept | {"HOME": str(home), **more}
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory) -> Iterator[RegistryServer]:
+    folder = tmp_path_factory.mktemp("registry")
+    data = folder / "data"
+    [port] = free_ports(1)
+    command = [sys.executable, "-m", "packager_jupyter.cli", "serve"]
+    command += ["--port", str(port), "--data-dir", str(data), "--root-dir", str(folder)]
+    url = f"http://127.0.0.1:{port}/"
+    services = Services.open(Settings(data_dir=str(data), root_dir=str(folder)))
+    process = spawn(command, log=folder / "server.log")
+    try:
+        _wait(port)
+        yield RegistryServer(url, services, folder)
+    finally:
+        process.terminate()
+        process.wait(30)
+        services.close()
+
+
+def _wait(port: int) -> None:
+    for _ in range(300):
+        if is_listening(port):
+            return
+        time.sleep(0.1)
+    pytest.fail("the server did not start")
