@@ -257,11 +257,6 @@ class RemoteStore:
         """Return None; see `OciStore.change_stamp`."""
         return None
 
-    def change_stamp(self, repo: str) -> object | None:
-        """See `OciStore.change_stamp`: only a request could tell."""
-        self._full(repo)
-        return None
-
     def close(self) -> None:
         """See `OciStore.close`."""
         self._transport.close()
