@@ -26,6 +26,7 @@ from packager_jupyter.packages.index_write import FolderRows
 from packager_jupyter.packages.names import (
     MAX_PATH_BYTES,
     check_path,
+    check_text,
     is_plain_name,
     join_path,
     map_segments,
@@ -112,7 +113,9 @@ def _target(key: str, folder: str, rename: str | None) -> str:
         return join_path(folder, check_path(rename))
     if not key:
         return folder
-    return join_path(folder, path_for_key(key.removesuffix("/").rpartition("/")[2]))
+    check_text(key)
+    name = key.removesuffix("/").rpartition("/")[2]
+    return join_path(folder, map_segments(name, is_folder=is_folder))
 
 
 @dataclass(slots=True)
@@ -327,7 +330,7 @@ class _Group(FolderRows):
         below = prefix[len(self.selection.key) :]
         try:
             if below:
-                mapped = map_segments(below[:-1])
+                mapped = map_segments(below[:-1], is_folder=True)
                 path = f"{path}/{mapped}" if path else mapped
             # A name that is not ASCII may have four times as many bytes as characters.
             self.room = (MAX_PATH_BYTES - len(path.encode()) - 1) // 4

@@ -2,10 +2,10 @@
 
 A package path is what people and every export see; a source key is whatever a storage accepted.
 `path_for_key` turns any key into a valid path: unchanged whenever it is one already, and otherwise
-with each bad segment replaced by a readable stand-in that ends in ``~`` and 16 hex digits of the
-segment's SHA-256 (before the file ending, when there is one). A segment that merely looks like such
-a stand-in gets one of its own, so two different keys never share a path. The way back is the
-pointer's key, which is kept exactly.
+with each bad segment replaced by a readable stand-in that ends in ``~`` and 16 hex digits of a
+SHA-256 (before the file ending, when there is one): of the segment, or of the segment and a ``/``
+where it is a folder. A segment that merely looks like such a stand-in gets one of its own, so two
+different keys never share a path. The way back is the pointer's key, which is kept exactly.
 """
 
 from __future__ import annotations
@@ -160,22 +160,29 @@ def path_for_key(key: str) -> str:
     BadInputError
         The key is no valid Unicode text, so that no list or archive could name it.
     """
-    try:
-        encoded = key.encode()
-    except UnicodeEncodeError as error:
-        raise BadInputError(
-            f"The key {shown(key)} is no valid Unicode text.",
-            remedy="Rename the file in the storage; until then it cannot be part of a package.",
-        ) from error
+    encoded = check_text(key)
     path = map_segments(key)
     if len(path.encode()) <= MAX_PATH_BYTES:
         return path
     return f"_~{hashlib.sha256(encoded).hexdigest()[:32]}{_ending(key)}"
 
 
-def map_segments(key: str) -> str:
-    """Return `path_for_key` of a key, without its limit on the length of the whole."""
-    return "/".join([_segment(segment) for segment in key.split("/")])
+def check_text(key: str) -> bytes:
+    """Return a key in UTF-8; raises `BadInputError` where it is no valid Unicode text."""
+    try:
+        return key.encode()
+    except UnicodeEncodeError as error:
+        raise BadInputError(
+            f"The key {shown(key)} is no valid Unicode text.",
+            remedy="Rename the file in the storage; until then it cannot be part of a package.",
+        ) from error
+
+
+def map_segments(key: str, *, is_folder: bool = False) -> str:
+    """Return `path_for_key` of a key, or of a folder's, without its limit on the whole length."""
+    *above, last = key.split("/")
+    folders = [_segment(segment, is_folder=True) for segment in above]
+    return "/".join([*folders, _segment(last, is_folder=is_folder)])
 
 
 def join_path(folder: str, path: str) -> str:
@@ -197,13 +204,15 @@ def shown(text: str) -> str:
     return repr(text)
 
 
-def _segment(segment: str) -> str:
+def _segment(segment: str, *, is_folder: bool) -> str:
     if is_plain_name(segment):
         return segment
     ending = _ending(segment)
     stem = segment[: len(segment) - len(ending)]
     safe = "_" * max(len(stem), 1) if stem in _DOTS else _BAD_CHARACTER.sub("_", stem)
-    mark = f"~{hashlib.sha256(segment.encode()).hexdigest()[:16]}{ending}"
+    # Not the same for a file and a folder, so that '..' and '../x' do not meet.
+    marked = f"{segment}/" if is_folder else segment
+    mark = f"~{hashlib.sha256(marked.encode()).hexdigest()[:16]}{ending}"
     room = MAX_SEGMENT_BYTES - len(mark)
     return safe.encode()[:room].decode(errors="ignore") + mark
 

@@ -124,9 +124,8 @@ def test_a_stand_in_is_not_mistaken_for_a_key_of_that_spelling(key):
 
 
 def test_stand_ins_are_readable_and_keep_the_ending():
-    assert path_for_key("a/../b") == "a/__~40f7e7b6e5b2f0ed/b".replace(
-        "40f7e7b6e5b2f0ed", path_for_key("..")[3:]
-    )
+    assert path_for_key("a/../b") == "a/__~fa08499e14d0113b/b"
+    assert path_for_key("..") == "__~5ec1f7e700f37c3d"
     assert re.fullmatch(r"notes_of_monday~[0-9a-f]{16}\.csv", path_for_key("notes\nof\\monday.csv"))
     assert re.fullmatch(r"x+~[0-9a-f]{16}\.tif", path_for_key("x" * 300 + ".tif"))
 

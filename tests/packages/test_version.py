@@ -1,0 +1,345 @@
+import hashlib
+import threading
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from packager_jupyter.errors import (
+    BadInputError,
+    PackageNotFoundError,
+    PathNotFoundError,
+    StoreCorruptError,
+)
+from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_MANIFEST, Descriptor
+from packager_jupyter.oci.manifest import describe, image_manifest, parse_manifest
+from packager_jupyter.packages import rebuild
+from packager_jupyter.packages.artifact import (
+    ARTIFACT_TYPE,
+    CONFIG_TYPE,
+    POINTERS_TYPE,
+    gzip_blocks,
+)
+from packager_jupyter.packages.base import Contents
+from packager_jupyter.packages.diff import count_changes, diff
+from packager_jupyter.packages.pointer import Pointer
+
+REPO = "packages/ocean"
+
+
+@pytest.fixture
+def published(draft, source):
+    source.put(*(f"data/{number:03}.csv" for number in range(50)), size=2)
+    source.put("data/sub/odd\nname", "data/v", version_id="v1", checksums={"sha256": "ab" * 32})
+    draft.add("demo", ["data/"])
+    draft.attach(b"# Hello", "README.md")
+    draft.set_metadata(title="Ocean")
+    draft.publish(now_s=1)
+    return draft
+
+
+def test_a_version_reads_like_the_draft_it_was(published, packages):
+    version = packages.version("ocean", "1")
+    assert isinstance(version, Contents)
+    assert list(version.iter_pointers()) == list(published.iter_pointers())
+    assert version.totals() == published.totals()
+    assert version.totals("data/sub") == (1, 1)
+    for options in ({}, {"sort": "size", "descending": True}, {"match": "sub"}):
+        assert version.page("data", **options) == published.page("data", **options)
+    assert version.get("data/v") == published.get("data/v")
+    assert version.readme() == "# Hello"
+    assert version.metadata() == published.metadata()
+    found = version.attachments()
+    assert [(one.path, one.size_bytes, one.modified_s) for one in found] == [("README.md", 7, None)]
+    assert version.read_attachment("README.md") == b"# Hello"
+    for ask in (
+        lambda: version.get("nothing"),
+        lambda: version.page("nothing"),
+        lambda: version.read_attachment("nothing"),
+    ):
+        with pytest.raises(PathNotFoundError):
+            ask()
+
+
+def test_a_version_is_found_by_name_tag_and_digest(published, packages):
+    version = packages.version("ocean")
+    assert packages.version("ocean", version.digest).version == "1"
+    assert packages.version("ocean", "1").digest == version.digest
+    for name, ref in (("ocean", "2"), ("nothing", "1"), ("ocean", "sha256:" + "0" * 64)):
+        with pytest.raises(PackageNotFoundError):
+            packages.version(name, ref)
+    for name, ref in (("../x", "1"), ("ocean", "../1"), ("ocean", "sha256:12")):
+        with pytest.raises(BadInputError):
+            packages.version(name, ref)
+
+
+def test_a_published_version_does_not_follow_the_draft(published, packages, source):
+    before = packages.version("ocean", "1").page("data")
+    published.remove(["data/001.csv"])
+    published.attach(b"changed", "README.md")
+    packages.delete_draft("ocean")
+    version = packages.version("ocean", "1")
+    assert version.page("data") == before
+    assert version.readme() == "# Hello"
+
+
+def cache_files(packages):
+    return sorted((packages._cache_dir / "pointers").glob("*.sqlite"))
+
+
+def test_the_index_is_a_cache(published, packages, make_packages):
+    version = packages.version("ocean", "1")
+    before = version.page("data")
+    (file,) = cache_files(packages)
+    file.unlink()
+    assert version.page("data") == before
+    (file,) = cache_files(packages)
+    file.write_bytes(b"garbage" * 1000)
+    assert version.page("data") == before
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert make_packages().version("ocean", "1").page("data") == before
+    assert version.page("data") == before
+
+
+def test_a_first_page_of_an_old_version_builds_one_index_for_all_who_wait(published, make_packages):
+    answers = []
+    built = []
+    original = rebuild.build_index
+
+    def build(*arguments):
+        built.append(1)
+        original(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("packager_jupyter.packages.version.build_index", build)
+        several = [make_packages() for _ in range(6)]
+        threads = [
+            threading.Thread(
+                target=lambda one=one: answers.append(one.version("ocean").page("data"))
+            )
+            for one in several
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(answers) == 6
+    assert len(built) == 1
+    assert len(cache_files(several[0])) == 1
+
+
+def test_versions_with_the_same_pointers_share_an_index(published, packages):
+    published.set_metadata(title="Second")
+    published.publish(now_s=2)
+    packages.version("ocean", "1").page()
+    packages.version("ocean", "2").page()
+    assert len(cache_files(packages)) == 1
+
+
+def test_sorting_a_large_folder_of_a_version(published, packages, monkeypatch):
+    monkeypatch.setattr("packager_jupyter.packages.index.SORT_INDEX_FROM", 10)
+    version = packages.version("ocean")
+    rows = version.page("data", sort="size", descending=True).rows
+    sizes = [row.size_bytes for row in rows if not row.is_folder]
+    assert sizes == sorted(sizes, reverse=True)
+    with version._index._index.read() as connection:
+        names = connection.execute("SELECT name FROM sqlite_master WHERE type='index'").fetchall()
+    assert ("file_by_size",) in names
+    assert version.page("data").rows == published.page("data").rows
+
+
+def push(packages, lines, *, files=None, size=None, fingerprint=None, packed=None, change=None):
+    """Publish a hand-made artifact as ``ocean@9``."""
+    oci = packages._oci
+    data = b"".join(lines)
+    packed = b"".join(gzip_blocks([data])) if packed is None else packed
+    layer = oci.push_blob(REPO, packed, media_type=POINTERS_TYPE)
+    pointers = [orjson.loads(line) for line in lines if line.startswith(b'{"path"')]
+    config = {
+        "name": "ocean",
+        "version": "9",
+        "totals": {
+            "files": len(pointers) if files is None else files,
+            "bytes": sum(one["size"] for one in pointers) if size is None else size,
+        },
+        "fingerprint": fingerprint or f"sha256:{hashlib.sha256(data).hexdigest()}",
+        "sources": [],
+    }
+    layers = [layer]
+    if change:
+        layers = change(config, layers) or layers
+    body = orjson.dumps(config)
+    descriptor = replace(describe(body, media_type=CONFIG_TYPE))
+    oci.push_blob(REPO, body)
+    manifest = image_manifest(config=descriptor, layers=layers, artifact_type=ARTIFACT_TYPE)
+    oci.push_manifest(REPO, manifest, media_type=MEDIA_TYPE_MANIFEST, tag="9", overwrite=True)
+
+
+def line(path, **more):
+    record = {"path": path, "size": 1, "source": "s", "key": f"s3://b/{path}", "x-key": path}
+    return orjson.dumps(record | more) + b"\n"
+
+
+def test_a_list_made_by_others_is_read(packages):
+    lines = [
+        line("a~0123456789abcdef", modified="2025-08-01T10:00:00Z"),
+        line("b/c", etag="aa" * 16, checksums={"md5": "aa" * 16}),
+        line("b/d", etag="x", checksums={"md5": "aa" * 16, "sha256": "bb" * 32}, version_id="v"),
+        line("b/e", key="https://example.org/1"),
+        line("b/f", source="other"),
+        b'{"path":"c","size":0}\n',
+        line("d", unknown=[1, {"x": 2}], media_type="text/plain"),
+    ]
+    push(packages, lines)
+    version = packages.version("ocean", "9")
+    expected = [Pointer.from_line(one) for one in lines]
+    assert list(version.iter_pointers()) == expected
+    assert [version.get(one.path) for one in expected] == expected
+    assert version.totals("b") == (4, 4)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [line("b"), line("a")],
+        [line("a"), line("a")],
+        [line("a"), line("a/b")],
+        [line("a/../b")],
+        [line("../../etc/passwd")],
+        [line("/a")],
+        [line("a\nb")],
+        [line("a"), line("b", size=-1)],
+        [line("a", size=1.5)],
+        [line("a", size=True)],
+        [line("a", modified="yesterday")],
+        [line("a", etag=5)],
+        [line("a", checksums={"md5": "?"})],
+        [line("a", **{"x-key": 5})],
+        [line("a", key=None)],
+        [b"[]\n"],
+        [b'"text"\n'],
+        [b"\n"],
+        [b'{"path":"a"}\n'],
+        [b"{\n"],
+        [line("a")[:-1]],
+        [b'{"path":"' + b"x" * 100_000 + b'","size":1}\n'],
+    ],
+)
+def test_a_list_that_breaks_a_rule_is_refused(packages, lines):
+    push(packages, lines, files=len(lines), size=len(lines))
+    version = packages.version("ocean", "9")
+    with pytest.raises(StoreCorruptError, match="pointer list") as caught:
+        version.page()
+    assert caught.value.remedy
+    assert cache_files(packages) == []
+    assert not [one for one in (packages._cache_dir / "pointers").iterdir() if "tmp" in one.name]
+
+
+GOOD = [line(f"{number:05}") for number in range(3000)]
+PACKED = b"".join(gzip_blocks(GOOD))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"packed": PACKED[: len(PACKED) // 2]},
+        {"packed": PACKED[:-4]},
+        {"packed": PACKED[:-1]},
+        {"packed": b""},
+        {"packed": PACKED + b"more"},
+        {"packed": PACKED + PACKED},
+        {"packed": b"not gzip at all"},
+        {"packed": PACKED[:5000] + b"\0\0" + PACKED[5002:]},
+        {"files": 2999},
+        {"files": 3001},
+        {"size": 1},
+        {"fingerprint": "sha256:" + "0" * 64},
+    ],
+)
+def test_a_list_that_is_cut_or_contradicts_the_version_is_refused(packages, options):
+    push(packages, GOOD, **options)
+    version = packages.version("ocean", "9")
+    with pytest.raises(StoreCorruptError):
+        version.page()
+    if {"packed", "fingerprint"} & set(options):
+        with pytest.raises(StoreCorruptError):
+            list(version.iter_pointers())
+    assert cache_files(packages) == []
+
+
+def test_a_list_that_unpacks_to_very_much_is_not_kept(packages):
+    bomb = b"".join(gzip_blocks([b"x" * 50_000_000]))
+    push(packages, [], packed=bomb, files=1)
+    with pytest.raises(StoreCorruptError, match="pointer list"):
+        packages.version("ocean", "9").page()
+
+
+def attachment(path):
+    return Descriptor("text/plain", "sha256:" + "0" * 64, 0, {ANNOTATION_TITLE: path})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda config, layers: config.pop("totals") and None,
+        lambda config, layers: config.update(name="../x"),
+        lambda config, layers: config.update(version="latest"),
+        lambda config, layers: config.update(version=5),
+        lambda config, layers: config.update(fingerprint="md5"),
+        lambda config, layers: config.update(totals={"files": -1, "bytes": 0}),
+        lambda config, layers: config.update(totals={"files": True, "bytes": 0}),
+        lambda config, layers: config.update(sources=[{}]),
+        lambda config, layers: config.update(title=["a"]),
+        lambda config, layers: [replace(layers[0], media_type="text/plain")],
+        lambda config, layers: [*layers, replace(layers[0], annotations={})],
+        lambda config, layers: [
+            *layers,
+            replace(layers[0], annotations={ANNOTATION_TITLE: "../x"}),
+        ],
+        lambda config, layers: [
+            *layers,
+            *[replace(layers[0], annotations={ANNOTATION_TITLE: "x"})] * 2,
+        ],
+    ],
+)
+def test_an_artifact_that_is_no_version_is_refused(packages, change):
+    push(packages, [line("a")], change=change)
+    with pytest.raises(StoreCorruptError):
+        packages.version("ocean", "9")
+
+
+def test_damaged_blobs_are_never_served(published, packages, make_packages):
+    oci = packages._oci
+    content = parse_manifest(oci.get_manifest(REPO, "1").body)
+    for layer in content.layers:
+        path = oci.blobs(REPO).path(layer.digest)
+        path.chmod(0o600)
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    version = make_packages().version("ocean")
+    for ask in (
+        version.page,
+        lambda: list(version.iter_pointers()),
+        lambda: version.read_attachment("README.md"),
+    ):
+        with pytest.raises(StoreCorruptError):
+            ask()
+
+
+def test_diff_names_exactly_what_differs(published, packages, source):
+    source.put("data/000.csv", etag="changed")
+    source.put("data/new", size=7)
+    published.add("demo", ["data/"])
+    published.remove(["data/001.csv", "data/sub"])
+    before, after = packages.version("ocean").iter_pointers(), published.iter_pointers()
+    changes = [(change.kind, change.path) for change in diff(before, after)]
+    assert changes == [
+        ("changed", "data/000.csv"),
+        ("removed", "data/001.csv"),
+        ("added", "data/new"),
+        ("removed", "data/sub/odd_name~" + changes[3][1][-16:]),
+    ]
+    counts = count_changes(packages.version("ocean").iter_pointers(), published.iter_pointers())
+    assert (counts.added, counts.removed, counts.changed) == (1, 2, 1)
+    assert (counts.bytes_added, counts.bytes_removed, counts.bytes_changed) == (7, 3, 1)
