@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from datetime import UTC, datetime
 
 import pytest
@@ -17,28 +16,9 @@ from packager_jupyter.registries.terraform.names import version_key
 from packager_jupyter.registries.terraform.providers import ProviderIndex, ProviderUpload
 from packager_jupyter.registries.terraform.signing import SigningKey, verify_signature
 
+from .archives import provider_zips, sums_of
+
 NOW = datetime(2026, 5, 3, tzinfo=UTC)
-
-
-def archive(version="1.0.0", content=b"#!program"):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr(zipfile.ZipInfo(f"terraform-provider-lab_v{version}"), content)
-    return buffer.getvalue()
-
-
-def zips(version="1.0.0", **platforms):
-    platforms = platforms or {"linux_amd64": b"a", "darwin_arm64": b"b"}
-    return {
-        f"terraform-provider-lab_{version}_{platform}.zip": archive(version, content)
-        for platform, content in platforms.items()
-    }
-
-
-def sums_of(files):
-    return "".join(
-        f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items()
-    ).encode()
 
 
 def upload(files, version="1.0.0", **more):
@@ -57,7 +37,7 @@ def index(tmp_path, key):
 
 
 def test_an_unsigned_upload_is_signed_by_us(index, key):
-    files = zips()
+    files = provider_zips()
     assert index.publish(upload(files), now=NOW) is True
     answer, found = index.download("acme", "lab", "1.0.0", "linux", "amd64")
     name = "terraform-provider-lab_1.0.0_linux_amd64.zip"
@@ -73,7 +53,7 @@ def test_an_unsigned_upload_is_signed_by_us(index, key):
 
 def test_the_uploaders_sums_and_signature_are_kept_byte_for_byte(index, tmp_path):
     other = SigningKey(tmp_path / "other.key")
-    files = zips()
+    files = provider_zips()
     sums = sums_of(files) + b"0" * 64 + b"  terraform-provider-lab_1.0.0_manifest.json\n"
     signature = other.sign(sums)
     index.publish(
@@ -87,7 +67,7 @@ def test_the_uploaders_sums_and_signature_are_kept_byte_for_byte(index, tmp_path
 def test_versions_are_sorted_and_name_platforms_and_protocols(index):
     manifest = json.dumps({"version": 1, "metadata": {"protocol_versions": ["6.0"]}}).encode()
     for version in ("1.10.0", "1.9.0", "1.10.0-beta.2"):
-        index.publish(upload(zips(version), version, manifest=manifest), now=NOW)
+        index.publish(upload(provider_zips(version), version, manifest=manifest), now=NOW)
     rows = index.versions("Acme", "lab")["versions"]
     assert [row["version"] for row in rows] == ["1.9.0", "1.10.0-beta.2", "1.10.0"]
     assert rows[0]["protocols"] == ["6.0"]
@@ -96,7 +76,7 @@ def test_versions_are_sorted_and_name_platforms_and_protocols(index):
 
 
 def test_the_artifact_has_the_layout_that_opentofu_reads(index):
-    index.publish(upload(zips()), now=NOW)
+    index.publish(upload(provider_zips()), now=NOW)
     manifest = index.feed.store.get_manifest("tf-provider/main/acme/lab", "1.0.0")
     content = parse_manifest(manifest.body)
     assert content.artifact_type == "application/vnd.opentofu.provider"
@@ -109,21 +89,21 @@ def test_the_artifact_has_the_layout_that_opentofu_reads(index):
 
 
 def test_the_same_again_is_a_no_op_and_other_content_a_conflict(index):
-    index.publish(upload(zips()), now=NOW)
-    assert index.publish(upload(zips()), now=NOW) is False
+    index.publish(upload(provider_zips()), now=NOW)
+    assert index.publish(upload(provider_zips()), now=NOW) is False
     with pytest.raises(ConflictError, match="never change"):
-        index.publish(upload(zips(linux_amd64=b"other")), now=NOW)
+        index.publish(upload(provider_zips(linux_amd64=b"other")), now=NOW)
 
 
 def test_unknown_versions_and_platforms_are_404(index):
-    index.publish(upload(zips()), now=NOW)
+    index.publish(upload(provider_zips()), now=NOW)
     for version, os in (("2.0.0", "linux"), ("1.0.0", "plan9")):
         with pytest.raises(PathNotFoundError):
             index.download("acme", "lab", version, os, "amd64")
 
 
 def _foreign_key(tmp_path):
-    files = zips()
+    files = provider_zips()
     sums = sums_of(files)
     signer, other = SigningKey(tmp_path / "a.key"), SigningKey(tmp_path / "b.key")
     return upload(
@@ -132,7 +112,7 @@ def _foreign_key(tmp_path):
 
 
 def _altered_sums(tmp_path):
-    files = zips()
+    files = provider_zips()
     signer = SigningKey(tmp_path / "a.key")
     signature = signer.sign(sums_of(files) + b"\n")
     return upload(
@@ -145,19 +125,25 @@ def _altered_sums(tmp_path):
 
 BAD_UPLOADS = {
     "no archive": lambda _: upload({}),
-    "not in sums": lambda _: upload(zips(), sums=b""),
-    "wrong sum": lambda _: upload(zips(), sums=sums_of(zips(linux_amd64=b"x", darwin_arm64=b"y"))),
+    "not in sums": lambda _: upload(provider_zips(), sums=b""),
+    "wrong sum": lambda _: upload(
+        provider_zips(), sums=sums_of(provider_zips(linux_amd64=b"x", darwin_arm64=b"y"))
+    ),
     "foreign key": _foreign_key,
     "altered sums": _altered_sums,
-    "signature without key": lambda _: upload(zips(), sums=sums_of(zips()), signature=b"x"),
-    "no signature at all": lambda _: upload(
-        zips(), sums=sums_of(zips()), signature=b"x", public_key="y"
+    "signature without key": lambda _: upload(
+        provider_zips(), sums=sums_of(provider_zips()), signature=b"x"
     ),
-    "another version": lambda _: upload(zips("2.0.0")),
-    "not an archive name": lambda _: upload({"../lab.zip": archive()}),
+    "no signature at all": lambda _: upload(
+        provider_zips(), sums=sums_of(provider_zips()), signature=b"x", public_key="y"
+    ),
+    "another version": lambda _: upload(provider_zips("2.0.0")),
+    "not an archive name": lambda _: upload(
+        {"../lab.zip": provider_zips()["terraform-provider-lab_1.0.0_linux_amd64.zip"]}
+    ),
     "not a zip": lambda _: upload({"terraform-provider-lab_1.0.0_linux_amd64.zip": b"<html>"}),
-    "bad manifest": lambda _: upload(zips(), manifest=b"{}"),
-    "leading v": lambda _: upload(zips("v1.0.0"), "v1.0.0"),
+    "bad manifest": lambda _: upload(provider_zips(), manifest=b"{}"),
+    "leading v": lambda _: upload(provider_zips("v1.0.0"), "v1.0.0"),
 }
 
 
