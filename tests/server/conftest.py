@@ -155,12 +155,9 @@ def jupyter_host(jp_serverapp: Any, http_server: Any, jp_http_port: int) -> Host
 
 
 @pytest.fixture
-def standalone_server(
-    tmp_path: Path, packager_config: dict[str, Any], jp_asyncio_loop: Any
-) -> Iterator[Any]:
-    """Run the standalone server."""
+def standalone_services(tmp_path: Path, packager_config: dict[str, Any]) -> Iterator[Services]:
+    """Yield services for a standalone server."""
     from packager_jupyter.config import Settings
-    from packager_jupyter.serve import ServeOptions, StandaloneServer
     from packager_jupyter.services import Services
 
     root = tmp_path / "standalone-root"
@@ -168,16 +165,23 @@ def standalone_server(
     settings = Settings(
         data_dir=str(tmp_path / "standalone-data"), root_dir=str(root), **packager_config
     )
+    with Services.open(settings) as services:
+        yield services
+
+
+@pytest.fixture
+def standalone_server(standalone_services: Services, jp_asyncio_loop: Any) -> Iterator[Any]:
+    """Run the standalone server."""
+    from packager_jupyter.serve import ServeOptions, StandaloneServer
 
     async def start() -> StandaloneServer:
-        server = StandaloneServer(services, ServeOptions(port=0))
+        server = StandaloneServer(standalone_services, ServeOptions(port=0))
         server.start()
         return server
 
-    with Services.open(settings) as services:
-        server = jp_asyncio_loop.run_until_complete(start())
-        yield server
-        jp_asyncio_loop.run_until_complete(server.stop(drain_s=0))
+    server = jp_asyncio_loop.run_until_complete(start())
+    yield server
+    jp_asyncio_loop.run_until_complete(server.stop(drain_s=0))
 
 
 @pytest.fixture
