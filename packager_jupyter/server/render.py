@@ -191,7 +191,7 @@ def render_markdown(text: str, links: Links, *, without_title: str | None = None
     if is_long or sum(map(text.count, "[*_`~<")) > MAX_DELIMITERS:
         return render_text(text)
     parser = _markdown()
-    tokens = parser.parse(text)
+    tokens = [token for token in parser.parse(text) if token.type != "front_matter"]
     if (
         without_title is not None
         and len(tokens) > 2  # noqa: PLR2004  # heading_open, inline, heading_close

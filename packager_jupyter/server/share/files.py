@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from urllib.parse import quote
 
 from packager_jupyter.errors import PathNotFoundError
+from packager_jupyter.packages.media import media_type_for
 from packager_jupyter.server.share.attachments import AttachmentHandler
 from packager_jupyter.server.share.index import folder_index, has_folder
 from packager_jupyter.server.share.names import content_disposition, media_type_header
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
     from packager_jupyter.shares.model import Share
+    from packager_jupyter.sources.base import Entry
+
+# What storages say when nobody told them.
+UNTOLD = frozenset({None, "", "application/octet-stream", "binary/octet-stream"})
 
 
 class FilesHandler(PointerHandler, AttachmentHandler):
@@ -65,7 +70,7 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         etag = entry.etag or pointer.etag
         modified_s = entry.modified_s if entry.modified_s is not None else pointer.modified_s
         self.set_header("Content-Length", str(pointer.size_bytes))
-        self.set_header("Content-Type", media_type_header(pointer.media_type or entry.media_type))
+        self.set_header("Content-Type", _media_type(pointer, entry))
         self.set_header("Content-Disposition", content_disposition(pointer.name))
         self.set_header("Accept-Ranges", "bytes")
         if etag is not None and etag.isascii() and etag.isprintable():
@@ -92,6 +97,13 @@ class FilesHandler(PointerHandler, AttachmentHandler):
             return
         up = self.up
         await stream(self, lambda: folder_index(version, folder, up=up))
+
+
+def _media_type(pointer: Pointer, entry: Entry) -> str:
+    known = pointer.media_type or entry.media_type
+    if known in UNTOLD:
+        known = media_type_for(pointer.path)
+    return media_type_header(known)
 
 
 def _not_here(path: str) -> PathNotFoundError:

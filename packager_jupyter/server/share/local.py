@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from packager_jupyter.errors import PackagerError
+from packager_jupyter.packages.media import media_type_for
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.share.faults import for_visitors
 from packager_jupyter.server.share.sending import Sending
@@ -40,7 +41,7 @@ class LocalHandler(PackagerHandler):
         sending = Sending(
             self,
             filename=name,
-            media_type=grant.media_type or entry.media_type,
+            media_type=grant.media_type or entry.media_type or media_type_for(name),
             etag=entry.etag,
             modified_s=entry.modified_s,
         )
