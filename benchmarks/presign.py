@@ -1,27 +1,30 @@
-"""Presigned URLs per second, beside the vendor's library, in one process.
-
-``python benchmarks/presign.py [--size N] [--rounds R] [--json]``; $BENCH_SIZE sets N too. Rounds
-are interleaved, so that load of the machine falls on all alike; figures are medians of CPU time.
-"""
+"""Presigned URLs per second, beside the vendors' own libraries."""
 
 from __future__ import annotations
 
-import argparse
+import base64
 import hashlib
 import hmac
-import json
-import os
-import time
-from collections.abc import Callable
-from statistics import median
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-Case = tuple[str, int, Callable[[list[str]], object]]
-ASCII_KEY = "raw/2024/observations/station_{:04d}/measurement-{:07d}.nc"
-UNICODE_KEY = "roh/2024/Messwerte März/Station {:04d}/größe-{:07d}.parquet"
+from harness import Case, Suite, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PATTERNS = {
+    "ASCII": "raw/2024/observations/station_{:04d}/measurement-{:07d}.nc",
+    "unicode": "roh/2024/Messwerte März/Station {:04d}/größe-{:07d}.parquet",
+}
+PEER_SHARE = 40  # the peer is so much slower: it signs so many fewer URLs
+REGION = "eu-central-1"
+BUCKET = "data-bucket"
 
 
-def keys_of(pattern: str, count: int) -> list[str]:
-    return [pattern.format(number % 400, number) for number in range(count)]
+def keys_of(kind: str, count: int) -> list[str]:
+    return [PATTERNS[kind].format(number % 400, number) for number in range(count)]
 
 
 def floor(keys: list[str]) -> None:
@@ -32,7 +35,28 @@ def floor(keys: list[str]) -> None:
         hmac.digest(key, digest.encode(), "sha256")
 
 
-def s3_cases(size: int) -> list[tuple[str, list[Case]]]:
+def suite(
+    title: str,
+    size: int,
+    kind: str,
+    *,
+    peer: tuple[str, Callable[[list[str]], None]],
+    ours: Callable[[list[str]], None],
+) -> Suite:
+    keys = keys_of(kind, size)
+    few = keys[: max(size // PEER_SHARE, 50)]
+    return Suite(
+        title,
+        "URL",
+        [
+            Case(peer[0], len(few), lambda: peer[1](few)),
+            Case("packager", size, lambda: ours(keys)),
+            Case("floor: SHA-256 + HMAC", size, lambda: floor(keys)),
+        ],
+    )
+
+
+def s3_suites(size: int) -> list[Suite]:
     import boto3
     from botocore.config import Config
 
@@ -40,10 +64,10 @@ def s3_cases(size: int) -> list[tuple[str, list[Case]]]:
     from packager_jupyter.sources.sigv4 import S3Keys
 
     keys = S3Keys("AKIDEXAMPLE", "secret-of-the-benchmark")
-    access = S3Access(S3Place("data-bucket", "eu-central-1", None, None), keys)
+    access = S3Access(S3Place(BUCKET, REGION, None, None), keys)
     client = boto3.client(
         "s3",
-        region_name="eu-central-1",
+        region_name=REGION,
         aws_access_key_id=keys.access_key_id,
         aws_secret_access_key=keys.secret_access_key,
         config=Config(signature_version="s3v4"),
@@ -57,57 +81,61 @@ def s3_cases(size: int) -> list[tuple[str, list[Case]]]:
     def peer(names: list[str]) -> None:
         for name in names:
             client.generate_presigned_url(
-                "get_object", Params={"Bucket": "data-bucket", "Key": name}, ExpiresIn=3600
+                "get_object", Params={"Bucket": BUCKET, "Key": name}, ExpiresIn=3600
             )
 
-    few = max(size // 40, 50)
     return [
-        (
-            f"S3 GET, {name} keys",
-            [("boto3, one client", few, peer), ("packager", size, ours), ("floor", size, floor)],
-        )
-        for name in ("ASCII", "unicode")
+        suite(f"S3 GET, {kind} keys", size, kind, peer=("boto3, one client", peer), ours=ours)
+        for kind in PATTERNS
     ]
 
 
-def measure(cases: list[Case], pattern: str, rounds: int) -> dict[str, float]:
-    """Return CPU microseconds per URL of each case: medians over interleaved rounds."""
-    spent: dict[str, list[float]] = {name: [] for name, _, _ in cases}
-    inputs = {name: keys_of(pattern, count) for name, count, _ in cases}
-    for _ in range(rounds):
-        for name, count, run in cases:
-            start = time.process_time()
-            run(inputs[name])
-            spent[name].append((time.process_time() - start) / count * 1e6)
-    return {name: median(values) for name, values in spent.items()}
+def azure_suites(size: int) -> list[Suite]:
+    from azure.storage.blob import generate_blob_sas
 
+    from packager_jupyter.sources.azure_auth import AzurePlace, KeyAuth
+    from packager_jupyter.sources.azure_sas import sas_signer
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=int(os.environ.get("BENCH_SIZE", "20000")))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    results = {}
-    for title, cases in s3_cases(options.size):
-        pattern = UNICODE_KEY if "unicode" in title else ASCII_KEY
-        us = measure(cases, pattern, options.rounds)
-        peer = us[cases[0][0]]
-        results[title] = {
-            name: {"us_per_url": value, "urls_per_s": 1e6 / value, "times_peer": peer / value}
-            for name, value in us.items()
-        }
-    if options.json:
-        print(json.dumps(results, indent=1))
-        return
-    for title, rows in results.items():
-        print(title)
-        for name, row in rows.items():
-            print(
-                f"  {name:<34}{row['us_per_url']:>10.2f} us/URL"
-                f"{row['urls_per_s']:>12,.0f} URL/s{row['times_peer']:>9.1f} x"
+    account_key = base64.b64encode(bytes(64)).decode()
+    base_url = "https://account.blob.core.windows.net/data"
+    auth = KeyAuth(AzurePlace("account", "data", base_url), account_key)
+    start = datetime.now(UTC)
+    expiry = start + timedelta(hours=1)
+
+    def ours(names: list[str]) -> None:
+        sign = sas_signer(auth.sas(ttl_s=3600), base_url=base_url, prefix="")
+        for name in names:
+            sign(name)
+
+    def peer(names: list[str]) -> None:
+        for name in names:
+            token = generate_blob_sas(
+                "account",
+                "data",
+                name,
+                account_key=account_key,
+                permission="r",
+                start=start,
+                expiry=expiry,
+                protocol="https",
             )
+            f"{base_url}/{quote(name, safe='~/')}?{token}"
+
+    return [
+        suite(
+            f"Azure blob SAS, {kind} names",
+            size,
+            kind,
+            peer=("generate_blob_sas, account key", peer),
+            ours=ours,
+        )
+        for kind in PATTERNS
+    ]
+
+
+def build(size: int) -> list[Suite]:
+    return [*s3_suites(size), *azure_suites(size)]
 
 
 if __name__ == "__main__":
-    main()
+    main(build, size=20_000, doc=__doc__)
