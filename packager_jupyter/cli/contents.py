@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
     from packager_jupyter.cli.values import PackageRef
     from packager_jupyter.packages.base import Contents
-    from packager_jupyter.packages.draft import Draft
     from packager_jupyter.packages.index_query import PointerPage, Row
     from packager_jupyter.packages.pointer import Pointer
-    from packager_jupyter.packages.version import Version
 
 _PAGE = 1000
 _DRAFT = "draft"
@@ -67,7 +65,7 @@ def show(
     _show_folder(session, opened, folder, first=first, rest=pages)
 
 
-def _open(session: Session, ref: PackageRef) -> Draft | Version:
+def _open(session: Session, ref: PackageRef) -> Contents:
     packages = session.services.packages
     if ref.version not in (None, _DRAFT):
         return packages.version(ref.name, ref.version)
@@ -113,7 +111,7 @@ def _below(opened: Contents, folder: str, *, limit: int | None) -> Iterator[Poin
 
 def _show_folder(
     session: Session,
-    opened: Draft | Version,
+    opened: Contents,
     folder: str,
     *,
     first: PointerPage,
@@ -129,7 +127,7 @@ def _show_folder(
             session.out.close_items(
                 cursor=last.cursor or None,
                 is_complete=last.cursor is None,
-                **_header_json(session, opened, folder),
+                **_header_json(opened, folder),
             )
         return
     if not folder:
@@ -145,25 +143,23 @@ def _show_folder(
         session.out.remark("Stopped at --limit; there are more.")
 
 
-def _header_json(session: Session, opened: Draft | Version, folder: str) -> dict[str, Any]:
-    del session
+def _identity(opened: Contents) -> tuple[str | None, str | None]:
+    """Return version and digest, which only a published one has."""
+    return getattr(opened, "version", None), getattr(opened, "digest", None)
+
+
+def _header_json(opened: Contents, folder: str) -> dict[str, Any]:
     totals = opened.totals(folder)
+    version, digest = _identity(opened)
     header: dict[str, Any] = {
         "package": opened.name,
-        "version": getattr(opened, "version", None),
-        "digest": getattr(opened, "digest", None),
+        "version": version,
+        "digest": digest,
         "totals": {"files": totals.files, "bytes": totals.bytes},
     }
     if not folder:
         header["metadata"] = opened.metadata().to_json()
-        header["attachments"] = [
-            {
-                "path": item.path,
-                "size_bytes": item.size_bytes,
-                "media_type": item.media_type,
-            }
-            for item in opened.attachments()
-        ]
+        header["attachments"] = [item.to_json() for item in opened.attachments()]
     return header
 
 
@@ -194,16 +190,13 @@ def _row_line(session: Session, row: Row) -> str:
     return f"{size:>{width}}  {utc_minute(row.modified_s):16}  {printable(row.path)}"
 
 
-def _write_header(session: Session, opened: Draft | Version) -> None:
+def _write_header(session: Session, opened: Contents) -> None:
     out = session.out
     metadata, totals, attachments = opened.metadata(), opened.totals(""), opened.attachments()
     if metadata.title:
         out.line(metadata.title)
-    version = getattr(opened, "version", None)
-    if version is None:
-        out.line(f"{opened.name}, draft")
-    else:
-        out.line(f"{opened.name}@{version}  {opened.digest}")
+    version, digest = _identity(opened)
+    out.line(f"{opened.name}@{version}  {digest}" if version else f"{opened.name}, draft")
     facts = [count_of(totals.files, "file"), out.size(totals.bytes)]
     facts.append(count_of(len(attachments), "attachment"))
     facts += filter(None, [metadata.license, ", ".join(map(str, metadata.authors))])
@@ -214,7 +207,7 @@ def _write_header(session: Session, opened: Draft | Version) -> None:
         click.echo(f"{out.size(item.size_bytes):>{width}}  {'attached':16}  {printable(item.path)}")
 
 
-def _show_file(session: Session, opened: Draft | Version, path: str) -> None:
+def _show_file(session: Session, opened: Contents, path: str) -> None:
     for item in opened.attachments():
         if item.path == path:
             session.out.fields(

@@ -136,4 +136,4 @@ def _say_ready(session: Session, sample: Demo, lab: Lab) -> None:
         ("One file", fetch),
     ):
         session.out.line(f"{label:<11} {text}")
-    session.out.remark("\nStop with Ctrl-C.")
+    session.out.remark("", "Stop with Ctrl-C.")

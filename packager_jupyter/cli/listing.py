@@ -140,7 +140,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
 def _entry_line(session: Session, entry: Entry) -> str:
     width = 14 if session.out.is_exact else 8
     size = "" if entry.is_folder else session.out.size(entry.size_bytes)
-    date = "" if entry.is_folder else utc_minute(entry.modified_s)
+    date = "folder" if entry.is_folder else utc_minute(entry.modified_s)
     return f"{size:>{width}}  {date:16}  {printable(entry.key)}\n"
 
 

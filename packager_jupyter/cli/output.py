@@ -98,10 +98,11 @@ class Output:
         """Write one line of data."""
         click.echo(printable(text))
 
-    def remark(self, text: str) -> None:
+    def remark(self, *lines: str) -> None:
         """Say something beside the data, on stderr; silent with ``--json``."""
         if not self.is_json:
-            click.echo(printable(text), err=True)
+            for line in lines:
+                click.echo(printable(line), err=True)
 
     def json(self, value: object) -> None:
         """Write one JSON document."""

@@ -11,14 +11,15 @@ import click
 from packager_jupyter.cli.base import SessionCommand, pass_session
 from packager_jupyter.cli.output import count_of
 from packager_jupyter.cli.values import ADDRESS
-from packager_jupyter.errors import PathNotFoundError, TooLargeError
+from packager_jupyter.errors import PackagerError, PathNotFoundError
 
 if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
     from packager_jupyter.cli.values import Address
-    from packager_jupyter.packages.draft import AddReport, Draft
+    from packager_jupyter.packages.base import AddReport
+    from packager_jupyter.packages.draft import Draft
 
-_SHOWN_SKIPS = 10
+_SHOWN = 10
 
 
 @click.command("new", cls=SessionCommand)
@@ -52,7 +53,7 @@ def new(session: Session, /, name: str, **metadata: Any) -> None:
     "--to",
     default="",
     metavar="PATH",
-    help="Folder in the package; for one file also its new name.",
+    help="Where it goes: folder/ puts it there, a path without / at its end renames it.",
 )
 @click.option(
     "--include", multiple=True, metavar="GLOB", help="Only files like this; may be repeated."
@@ -79,7 +80,7 @@ def add(
     if len(sources) > 1:
         raise click.UsageError(f"Add from one source at a time, not from {' and '.join(sources)}.")
     draft = session.services.packages.draft(name)
-    folder, rename = _destination(draft, to, is_one_file=_is_one_file(addresses))
+    folder, rename = _destination(to, is_one=len(addresses) == 1)
     with session.out.progress(f"Adding from {sources[0]}") as progress:
         report = draft.add(
             sources[0],
@@ -93,28 +94,19 @@ def add(
     _say_added(session, draft.name, report)
 
 
-def _is_one_file(addresses: tuple[Address, ...]) -> bool:
-    return len(addresses) == 1 and bool(addresses[0].key) and not str(addresses[0]).endswith("/")
+def _destination(to: str, *, is_one: bool) -> tuple[str, str | None]:
+    """Return folder and new name: what ends in ``/`` is a folder, and so is what several go to."""
+    from packager_jupyter.packages.names import check_path
 
-
-def _destination(draft: Draft, to: str, *, is_one_file: bool) -> tuple[str, str | None]:
-    """Return folder and new name, reading ``--to`` as cp reads its last argument."""
-    if not to or to.endswith("/") or not is_one_file or _is_folder(draft, to):
-        return to.rstrip("/"), None
-    folder, _, new_name = to.rpartition("/")
+    if not to or to.endswith("/") or not is_one:
+        return to, None
+    if to == ".":
+        return "", to
+    folder, _, new_name = check_path(to).rpartition("/")
     return folder, new_name
 
 
-def _is_folder(draft: Draft, path: str) -> bool:
-    try:
-        draft.page(path, limit=1)
-    except PathNotFoundError:
-        return False
-    return True
-
-
 def _say_added(session: Session, name: str, report: AddReport) -> None:
-    skipped = [str(skip) for skip in report.skipped]
     if session.out.is_json:
         session.out.json(
             {
@@ -122,22 +114,31 @@ def _say_added(session: Session, name: str, report: AddReport) -> None:
                 "files_added": report.files_added,
                 "files_replaced": report.files_replaced,
                 "files_unchanged": report.files_unchanged,
+                "files_filtered": report.files_filtered,
+                "files_skipped": report.files_skipped,
                 "bytes_added": report.bytes_added,
-                "skipped": skipped,
+                "skipped": [{"key": skip.key, "reason": skip.reason} for skip in report.skipped],
+                "lookalikes": [list(pair) for pair in report.lookalikes],
             }
         )
         return
     size = session.out.size(report.bytes_added)
     parts = [f"{count_of(report.files_added, 'file')} added ({size})"]
-    if report.files_replaced:
-        parts.append(f"{report.files_replaced:,} replaced")
-    if report.files_unchanged:
-        parts.append(f"{report.files_unchanged:,} were there already")
+    for number, words in (
+        (report.files_replaced, "replaced"),
+        (report.files_unchanged, "there already"),
+        (report.files_filtered, "left out by the patterns"),
+        (report.files_skipped, "skipped"),
+    ):
+        if number:
+            parts.append(f"{number:,} {words}")
     session.out.line(f"{name}: {', '.join(parts)}.")
-    for skip in skipped[:_SHOWN_SKIPS]:
-        session.out.remark(f"skipped: {skip}")
-    if len(skipped) > _SHOWN_SKIPS:
-        session.out.remark(f"… and {len(skipped) - _SHOWN_SKIPS:,} more; all with --json")
+    for skip in report.skipped[:_SHOWN]:
+        session.out.remark(f"skipped {skip}")
+    if report.files_skipped > _SHOWN:
+        session.out.remark(f"… {report.files_skipped - _SHOWN:,} more; see --json")
+    for first, second in report.lookalikes[:_SHOWN]:
+        session.out.remark(f"some systems take these for one name: {first!r} and {second!r}")
 
 
 @click.command("attach", cls=SessionCommand)
@@ -149,32 +150,42 @@ def _say_added(session: Session, name: str, report: AddReport) -> None:
     required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--to", default="", metavar="PATH", help="Folder; for one file also its new name.")
+@click.option(
+    "--to", default="", metavar="PATH", help="folder/ puts it there; a path without / renames it."
+)
 @pass_session
 def attach(session: Session, *, name: str, files: tuple[Path, ...], to: str) -> None:
     """Copy small files into a draft: README.md, notebooks, text."""
     draft = session.services.packages.draft(name)
-    limit = session.settings.max_attachment_bytes
-    targets = []
-    for file in files:  # all are looked at before the first is written
-        if file.stat().st_size > limit:
-            raise TooLargeError(
-                f"{file.name} has {file.stat().st_size:,} bytes; an attachment has at most "
-                f"{limit:,}.",
-                remedy="Put it into a source and add it as a pointer, or raise "
-                "Settings.max_attachment_bytes.",
-            )
-        is_name = (
-            len(files) == 1 and to and not to.endswith("/") and not (draft.folder / to).is_dir()
-        )
-        folder = to.rstrip("/")
-        targets.append((file, to if is_name else f"{folder}/{file.name}".lstrip("/")))
-    for file, path in targets:
-        draft.attach(file.read_bytes(), path)
+    folder, new_name = _destination(to, is_one=len(files) == 1)
+    folder = f"{folder.rstrip('/')}/" if folder else ""
+    targets = [(file, folder + (new_name or file.name)) for file in files]
+    _attach_all(draft, targets)
     session.out.result(
         {"package": draft.name, "attached": [path for _, path in targets]},
         f"{draft.name}: attached {', '.join(path for _, path in targets)}.",
     )
+
+
+def _attach_all(draft: Draft, targets: list[tuple[Path, str]]) -> None:
+    """Attach all files or, when one cannot be, leave the attachments as they were."""
+    before: list[tuple[str, bytes | None]] = []
+    try:
+        for file, path in targets:
+            data = file.read_bytes()
+            try:
+                old = draft.read_attachment(path)
+            except PathNotFoundError:
+                old = None
+            draft.attach(data, path)
+            before.append((path, old))
+    except (PackagerError, OSError):
+        for path, old in reversed(before):
+            if old is None:
+                draft.remove([path])
+            else:
+                draft.attach(old, path)
+        raise
 
 
 @click.command("rm", cls=SessionCommand)
@@ -185,7 +196,11 @@ def rm(session: Session, *, name: str, paths: tuple[str, ...]) -> None:
     """Take files and folders out of a draft; the storage keeps its own."""
     report = session.services.packages.draft(name).remove(list(paths))
     session.out.result(
-        {"package": name, "files_removed": report.files_removed},
+        {
+            "package": name,
+            "files_removed": report.files_removed,
+            "bytes_removed": report.bytes_removed,
+        },
         f"{name}: {count_of(report.files_removed, 'file')} removed.",
     )
 

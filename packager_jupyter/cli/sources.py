@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ENV_OF_SCHEME = {  # scheme: (what makes a credential, what may come with it)
-    "s3://": (("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SESSION_TOKEN",)),
+    "s3://": (
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL"),
+    ),
     "azure://": (
         (
             "AZURE_STORAGE_CONNECTION_STRING",
@@ -138,8 +141,8 @@ def source_ls(session: Session) -> None:
         return
     if not specs:
         session.out.remark(
-            "No source is connected. Add one: packager source add lake s3://bucket --from-env\n"
-            "or look at a complete sample: packager demo"
+            "No source is connected. Add one: packager source add lake s3://bucket --from-env",
+            "or look at a complete sample: packager demo",
         )
         return
     rows = []

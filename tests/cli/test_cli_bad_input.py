@@ -48,9 +48,15 @@ class TestStorage:
     def test_wrong_key(self, cli, rgw, command):
         cli.ok("new", "p")
         connect(cli, f"s3://{rgw.bucket()}", rgw.endpoint_url)
-        done = cli.fails(*command)
-        says(done, "refuse", "packager source")
-        assert cli.fails(*command, "--json").error["code"] == "storage_access_denied"
+        says(cli.fails(*command), "lake", "AWS_ACCESS_KEY_ID")
+        assert cli.fails(*command, "--json").error["code"] == "storage_credential_refused"
+
+    def test_wrong_secret(self, cli, rgw, command):
+        cli.ok("new", "p")
+        env = KEYS | {"AWS_ACCESS_KEY_ID": rgw.access_key}
+        connect(cli, f"s3://{rgw.bucket()}", rgw.endpoint_url, env=env)
+        says(cli.fails(*command), "lake", "AWS_SECRET_ACCESS_KEY")
+        assert cli.fails(*command, "--json").error["code"] == "storage_credential_refused"
 
     def test_wrong_bucket(self, cli, rgw, command):
         cli.ok("new", "p")
@@ -85,7 +91,7 @@ class TestStorage:
         with fake_s3(always(EXPIRED)) as endpoint:
             connect(cli, "s3://b", endpoint)
             says(cli.fails(*command), "expired")
-            assert cli.fails(*command, "--json").error["code"] == "storage_access_denied"
+            assert cli.fails(*command, "--json").error["code"] == "storage_credential_refused"
 
     def test_a_partial_listing_is_an_error(self, cli, command):
         cli.ok("new", "p")
@@ -197,7 +203,7 @@ def test_an_attachment_that_leads_elsewhere_is_missing_or_too_large(lake):
     lake.fails("attach", "p", str(lake.home / "nope.txt"), code=2)
 
 
-HOSTILE = ["a/../b", "//x", "line\nbreak", "quote\"'`$(x)", "n" * 1024, "tab\tand\x1b[31mred", "."]
+HOSTILE = ["a/../b", "//x", "line\nbreak", "quote\"'`$(x)", "n" * 1022, "tab\tand\x1b[31mred", "."]
 
 
 @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
