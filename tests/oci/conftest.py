@@ -118,5 +118,11 @@ def store(request) -> OciStore:
 
 
 @pytest.fixture
+def layout_push(layout):
+    """A `Pusher` on the layout store alone."""
+    return Pusher(layout)
+
+
+@pytest.fixture
 def push(store):
     return Pusher(store)

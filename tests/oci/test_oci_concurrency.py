@@ -111,3 +111,13 @@ def test_the_same_blob_pushed_by_many_at_once(tmp_path, size):
     assert len(digests) == 1
     assert b"".join(store.read_blob("a", digests.pop())) == data
     assert list(store.root.rglob(".packager-tmp-*")) == []
+
+
+def test_sixteen_writers_of_one_registry_are_all_seen(plain):
+    def publish(writer):
+        return [push(plain, f"w{writer}.n{turn}", b"%d.%d" % (writer, turn)) for turn in range(8)]
+
+    with ThreadPoolExecutor(16) as pool:
+        digests = [digest for found in pool.map(publish, range(16)) for digest in found]
+    assert len(set(digests)) == 128
+    assert {info.descriptor.digest for info in plain.tags("a")} == set(digests)
