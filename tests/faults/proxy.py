@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import http.server
 import socket
+import ssl
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
 HOP = frozenset({"connection", "transfer-encoding", "host", "content-length"})
 
@@ -53,9 +55,12 @@ class Fault:
 
 
 class FaultProxy:
-    """Use in a ``with`` block; `url` is its address, `rule` may be set at any time."""
+    """Use in a ``with`` block; `url` is its address, `rule` may be set at any time.
 
-    def __init__(self, target: str = "") -> None:
+    With `pem` (a key and its certificate) it speaks https.
+    """
+
+    def __init__(self, target: str = "", *, pem: Path | None = None) -> None:
         self._target = urlsplit(target)
         self.rule: Callable[[Seen], Fault | None] = lambda _seen: None
         self.seen: list[Seen] = []
@@ -82,7 +87,13 @@ class FaultProxy:
                 raise AttributeError(name)
 
         self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        scheme = "http"
+        if pem:
+            scheme = "https"
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(pem)
+            self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
+        self.url = f"{scheme}://127.0.0.1:{self._http.server_port}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()

@@ -15,6 +15,7 @@ from packager_jupyter.errors import (
     BlobNotFoundError,
     ConflictError,
     ForbiddenError,
+    ManifestBlobUnknownError,
     NameInvalidError,
     StorageDeniedError,
     StorageError,
@@ -27,6 +28,7 @@ from packager_jupyter.oci import remote_listing, remote_read, remote_upload, tra
 from packager_jupyter.oci.base import MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST
 from packager_jupyter.oci.registry_auth import RegistryLogin, parse_challenges
 from packager_jupyter.oci.remote import RemoteStore
+from peers.certificates import write_certificate
 
 MIB = 1024 * 1024
 KIND = "application/vnd.example.thing.v1"
@@ -146,6 +148,26 @@ def test_the_login_does_not_go_to_a_foreign_token_server():
         with pytest.raises(StorageDeniedError, match="https"):
             store.check()
         assert tokens.seen == []
+        store.close()
+
+
+@pytest.mark.parametrize("is_listed", [False, True])
+def test_an_encrypted_token_server_sees_the_login_only_when_it_is_listed(tmp_path, is_listed):
+    pem, ca_bundle = write_certificate(tmp_path, hosts=["127.0.0.1"])
+    with FaultProxy() as registry, FaultProxy(pem=pem) as tokens:
+        tokens.rule = lambda _seen: Fault(401)
+        registry.rule = lambda _seen: challenge(f"{tokens.url}/token")
+        store = RemoteStore(
+            registry.url.replace("127.0.0.1", "localhost"),
+            login=RegistryLogin("u", "p4ss"),
+            ca_bundle=ca_bundle,
+            token_hosts=["127.0.0.1"] if is_listed else [],
+        )
+        with pytest.raises(StorageDeniedError, match="token server") as caught:
+            store.check()
+        assert ("was not sent" in caught.value.remedy) is not is_listed
+        (asked,) = tokens.seen
+        assert ("Authorization" in asked.headers) is is_listed
         store.close()
 
 
@@ -673,6 +695,19 @@ def test_a_registry_that_settles_races_is_believed(broken, proxy, plain):
     body = m.image_manifest(layers=[layer], artifact_type=KIND)
     with pytest.raises(ConflictError):
         broken.push_manifest("a", body, media_type=MEDIA_TYPE_MANIFEST, tag="1")
+
+
+def test_a_registry_that_checks_nothing_is_not_given_a_manifest_without_its_parts(
+    broken, proxy, plain
+):
+    proxy.rule = lambda seen: Fault(201) if seen.method == "PUT" else None
+    plain.push_blob("a", m.EMPTY_BYTES)
+    missing = m.image_manifest(layers=[m.describe(b"never pushed")], artifact_type=KIND)
+    sparse = m.image_index([m.describe(missing, media_type=MEDIA_TYPE_MANIFEST)])
+    for body, kind in ((missing, MEDIA_TYPE_MANIFEST), (sparse, MEDIA_TYPE_INDEX)):
+        with pytest.raises(ManifestBlobUnknownError):
+            broken.push_manifest("a", body, media_type=kind, tag="1")
+    assert proxy.paths("PUT") == []
 
 
 def test_pushing_costs_few_calls(broken, proxy):
