@@ -75,10 +75,11 @@ class AzureSource:
         self._account = account
         self._container = address.container
         self._root = address.prefix
-        self._base_url = self._address(endpoint_of(account, credential, spec.options.endpoint_url))
-        public = spec.options.public_endpoint_url
+        endpoint, public = spec.options.endpoint_url, spec.options.public_endpoint_url
+        variables = credential.variables
+        self._base_url = self._address(endpoint_of(account, variables, endpoint))
         self._public_url = (
-            self._address(endpoint_of(account, credential, public)) if public else self._base_url
+            self._address(endpoint_of(account, variables, public)) if public else self._base_url
         )
         place = AzurePlace(account, address.container, self._base_url)
         self._auth = authenticate(place, credential)

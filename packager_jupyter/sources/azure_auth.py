@@ -22,7 +22,7 @@ from packager_jupyter.sources.redaction import hide_signatures
 from packager_jupyter.sources.transport import CONNECT_S, READ_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from packager_jupyter.sources.credentials import Credential
 
@@ -297,11 +297,9 @@ def authenticate(place: AzurePlace, credential: Credential) -> AzureAuth:
     )
 
 
-def endpoint_of(account: str, credential: Credential, endpoint_url: str | None) -> str:
+def endpoint_of(account: str, variables: Mapping[str, str], endpoint_url: str | None) -> str:
     """Return the address of the account's blob service, without a slash at its end."""
-    settings = parse_connection_string(
-        credential.variables.get("AZURE_STORAGE_CONNECTION_STRING", "")
-    )
+    settings = parse_connection_string(variables.get("AZURE_STORAGE_CONNECTION_STRING", ""))
     url = endpoint_url or settings.get("BlobEndpoint")
     if url:
         url = url.rstrip("/")

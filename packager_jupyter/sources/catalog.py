@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -17,31 +16,32 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from packager_jupyter.errors import BadInputError, ConflictError, SourceNotFoundError
-from packager_jupyter.sources.credentials import (
-    check_variables,
-    hint_of,
-    read_folder,
-    resolve,
+from packager_jupyter.errors import (
+    BadInputError,
+    ConflictError,
+    PackagerError,
+    SourceNotFoundError,
 )
+from packager_jupyter.sources.checks import failed_report
+from packager_jupyter.sources.credentials import check_variables, hint_of, resolve
+from packager_jupyter.sources.kinds import KINDS, kind_of, open_source, settle_options
+from packager_jupyter.sources.managed import managed_names, managed_spec
 from packager_jupyter.sources.spec import (
     NONE,
     CredentialRef,
     SourceOptions,
     SourceSpec,
     check_source_name,
-    parse_bucket_url,
-    parse_file_url,
 )
 from packager_jupyter.store.schema import source as table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sqlalchemy import RowMapping
 
-    from packager_jupyter.sources.base import Source
+    from packager_jupyter.sources.base import Source, SourceReport
     from packager_jupyter.sources.credentials import Credential
     from packager_jupyter.sources.secrets import SecretStore
     from packager_jupyter.store.database import Database
@@ -55,40 +55,6 @@ __all__ = [
     "SourceSpec",
     "check_source_name",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind of source: the scheme of its address, its module, and what its address must be.
-
-    The module offers ``open_source(spec, credential, *, local_key) -> Source``.
-    """
-
-    scheme: str
-    module: str
-    check_url: Callable[[str], object]
-
-
-KINDS: dict[str, Kind] = {
-    "s3": Kind("s3", "packager_jupyter.sources.s3", lambda u: parse_bucket_url(u, scheme="s3")),
-    "azure": Kind(
-        "azure", "packager_jupyter.sources.azure", lambda u: parse_bucket_url(u, scheme="azure")
-    ),
-    "local": Kind("file", "packager_jupyter.sources.local", parse_file_url),
-}
-
-
-def kind_of(url: str) -> str:
-    """Return the kind of source that an address names; raises `BadInputError`."""
-    scheme, separator, _ = url.partition("://")
-    for name, kind in KINDS.items():
-        if separator and kind.scheme == scheme:
-            kind.check_url(url)
-            return name
-    raise BadInputError(
-        f"{url[:120]!r} is no address of a storage.",
-        remedy="Write s3://bucket/prefix, azure://account/container/prefix or file:///folder.",
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +106,16 @@ class SourceCatalog:
         ConflictError
             A source of that name is connected.
         """
-        spec = SourceSpec(
-            check_source_name(name), kind_of(url), url, options or SourceOptions(), credential
-        )
         variables = _variables_for(credential, secret)
-        spec = replace(spec, credential_hint=hint_of(variables))
-        if name in self._managed():
+        spec = SourceSpec(
+            check_source_name(name),
+            kind_of(url),
+            url,
+            settle_options(url, options or SourceOptions(), variables),
+            credential,
+            hint_of(variables),
+        )
+        if managed_spec(self._secrets_dir, name) is not None:
             raise _exists(name)
         try:
             with self._db.begin() as connection:
@@ -178,16 +148,17 @@ class SourceCatalog:
         old = self.spec(name)
         if old.is_managed:
             raise _is_managed(name)
+        new_url = url or old.url
         new = replace(
             old,
-            url=url or old.url,
-            kind=kind_of(url) if url else old.kind,
-            options=options or old.options,
+            url=new_url,
+            kind=kind_of(new_url),
+            options=settle_options(new_url, options or old.options, secret),
             credential=credential or old.credential,
             revision=old.revision + 1,
         )
-        is_moved = (new.url, new.options.endpoint_url) != (old.url, old.options.endpoint_url)
-        keeps_secret = new.credential.kind == "stored" and credential is None and not is_moved
+        is_moved = _place_of(new) != _place_of(old)
+        keeps_secret = new.credential.kind == "stored" and not (credential or secret or is_moved)
         variables: dict[str, str] = {}
         if not keeps_secret:
             if new.credential.kind == "stored" and not secret:
@@ -225,12 +196,15 @@ class SourceCatalog:
         with self._db.connect() as connection:
             rows = connection.execute(select(table)).mappings().all()
         by_name = {row["name"]: _spec(row) for row in rows}
-        by_name |= self._managed()
+        for name in managed_names(self._secrets_dir):
+            spec = managed_spec(self._secrets_dir, name)
+            if spec is not None:
+                by_name[name] = spec
         return [by_name[name] for name in sorted(by_name)]
 
     def spec(self, name: str) -> SourceSpec:
         """Return one source; raises `SourceNotFoundError`."""
-        managed = self._managed().get(name)
+        managed = managed_spec(self._secrets_dir, name)
         if managed is not None:
             return managed
         with self._db.connect() as connection:
@@ -257,13 +231,31 @@ class SourceCatalog:
         fingerprint = self._fingerprint(credential)
         with self._lock:
             opened = self._opened.get(name)
-            if opened and (opened.spec, opened.fingerprint) == (spec, fingerprint):
-                return opened.source
-        module = importlib.import_module(KINDS[spec.kind].module)
-        source: Source = module.open_source(spec, credential, local_key=self._local_key)
+        if opened and (opened.spec, opened.fingerprint) == (spec, fingerprint):
+            return opened.source
+        source = open_source(spec, credential, local_key=self._local_key)
         with self._lock:
+            # Two threads may have opened it at once; the later one stays. The other's requests
+            # end in peace: closing drops idle connections only.
+            opened = self._opened.pop(name, None)
             self._opened[name] = _Opened(spec, fingerprint, source)
+        if opened:
+            opened.source.close()
         return source
+
+    def test(self, name: str) -> SourceReport:
+        """Try a source, also one that cannot be opened; see `base.Source.test`.
+
+        Raises
+        ------
+        SourceNotFoundError
+            There is none of that name.
+        """
+        self.spec(name)
+        try:
+            return self.open(name).test()
+        except PackagerError as error:
+            return failed_report(name, error)
 
     def close(self) -> None:
         """Close every opened source."""
@@ -284,35 +276,16 @@ class SourceCatalog:
             digest.update(f"{len(key)}:{key}{len(value)}:{value}".encode())
         return digest.digest()
 
-    def _managed(self) -> dict[str, SourceSpec]:
-        if self._secrets_dir is None or not self._secrets_dir.is_dir():
-            return {}
-        found = {}
-        for folder in sorted(self._secrets_dir.iterdir()):
-            if not folder.name.startswith(".") and folder.is_dir():
-                spec = _managed_spec(folder)
-                if spec is not None:
-                    found[spec.name] = spec
-        return found
 
-
-def _managed_spec(folder: Path) -> SourceSpec | None:
-    variables = read_folder(folder)
-    bucket, prefix = variables.get("BUCKET_NAME"), variables.get("BUCKET_PREFIX", "")
-    account = variables.get("AZURE_STORAGE_ACCOUNT")
-    if not bucket:
-        return None  # some other secret that is mounted beside ours
-    url = f"azure://{account}/{bucket}/{prefix}" if account else f"s3://{bucket}/{prefix}"
-    return SourceSpec(
-        check_source_name(folder.name),
-        kind_of(url),
-        url.rstrip("/"),
-        SourceOptions(
-            endpoint_url=variables.get("AWS_ENDPOINT_URL"), region=variables.get("AWS_REGION")
-        ),
-        CredentialRef("dir", str(folder)),
-        hint_of(variables),
-        is_managed=True,
+def _place_of(spec: SourceSpec) -> tuple[str | None, ...]:
+    """Return everything that decides to whom a credential is shown."""
+    options = spec.options
+    return (
+        spec.url,
+        options.endpoint_url,
+        options.public_endpoint_url,
+        options.presign_as,
+        options.ca_bundle,
     )
 
 

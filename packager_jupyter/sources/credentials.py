@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError, CredentialMissingError
+from packager_jupyter.keys import check_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,15 +28,24 @@ VARIABLES = (
     "AWS_REGION",
     "AWS_ENDPOINT_URL",
     "AZURE_STORAGE_ACCOUNT",
+    "AZURE_STORAGE_CONTAINER",
     "AZURE_STORAGE_KEY",
     "AZURE_STORAGE_SAS_TOKEN",
     "AZURE_STORAGE_CONNECTION_STRING",
     "BUCKET_NAME",
     "BUCKET_PREFIX",
 )
-_SECRET_FREE = {"AWS_REGION", "AWS_ENDPOINT_URL", "BUCKET_NAME", "BUCKET_PREFIX"}
+_SECRET_FREE = {
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+    "AZURE_STORAGE_ACCOUNT",
+    "AZURE_STORAGE_CONTAINER",
+    "BUCKET_NAME",
+    "BUCKET_PREFIX",
+}
 _NAMES_OF_KEYS = ("AWS_ACCESS_KEY_ID", "AZURE_STORAGE_ACCOUNT")
 _MAX_BYTES = 64 * 1024
+_READS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +113,52 @@ def read_folder(folder: Path) -> dict[str, str]:
     One trailing newline is dropped from each. Raises `CredentialMissingError` when the folder
     cannot be read.
     """
-    found = {}
     try:
-        for name in VARIABLES:
-            file = folder / name
-            if file.is_file():
-                found[name] = file.read_text("utf-8")[:_MAX_BYTES].removesuffix("\n")
+        for _ in range(_READS):
+            # The kubelet swaps "..data" for a new folder in one step: read all variables from one
+            # of them, so that a new key never meets an old secret.
+            at = (folder / "..data").resolve() if (folder / "..data").is_symlink() else folder
+            found = _read_variables(at)
+            if at == folder or at == (folder / "..data").resolve():
+                return found
     except (OSError, UnicodeDecodeError) as error:
-        raise CredentialMissingError(
-            f"The secrets folder {folder.name!r} cannot be read: {type(error).__name__}.",
-            remedy="Check that the secret is mounted and readable by this server's user.",
-        ) from None
+        raise _unreadable(folder, type(error).__name__) from None
+    raise _unreadable(folder, "it changes all the time")
+
+
+def _read_variables(folder: Path) -> dict[str, str]:
+    found = {}
+    for name in VARIABLES:
+        file = folder / name
+        if file.is_file():
+            found[name] = file.read_text("utf-8")[:_MAX_BYTES].removesuffix("\n")
     return found
+
+
+def _unreadable(folder: Path, reason: str) -> CredentialMissingError:
+    return CredentialMissingError(
+        f"The secrets folder {folder.name!r} cannot be read: {reason}.",
+        remedy="Check that the secret is mounted and readable by this server's user.",
+    )
+
+
+def check_folder_private(folder: Path) -> None:
+    """Refuse a folder of secrets that others may read.
+
+    A mounted Kubernetes secret (it has a link ``..data``) keeps the modes that the kubelet gave
+    it: the mount is the pod's own.
+
+    Raises
+    ------
+    BadInputError
+        When group or others may read a variable.
+    """
+    if (folder / "..data").is_symlink():
+        return
+    for name in VARIABLES:
+        file = folder / name
+        if name not in _SECRET_FREE and file.is_file():
+            check_private(file)
 
 
 def _bare(spec: SourceSpec, _secrets: SecretStore) -> Credential:
@@ -139,6 +183,7 @@ def _from_env(spec: SourceSpec, _secrets: SecretStore) -> Credential:
 
 def _from_folder(spec: SourceSpec, _secrets: SecretStore) -> Credential:
     folder = Path(spec.credential.ref or "")
+    check_folder_private(folder)
     variables = read_folder(folder)
     if not _holds_secret(variables):
         raise CredentialMissingError(

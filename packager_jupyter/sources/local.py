@@ -30,6 +30,7 @@ from packager_jupyter.errors import (
     StorageUnreachableError,
 )
 from packager_jupyter.signed import sign, verify
+from packager_jupyter.sources.arguments import check_ttl
 from packager_jupyter.sources.base import (
     DEFAULT_PAGE,
     MAX_PAGE,
@@ -38,6 +39,8 @@ from packager_jupyter.sources.base import (
     SourceCheck,
     SourceReport,
 )
+from packager_jupyter.sources.kinds import kind_of
+from packager_jupyter.sources.kinds import open_source as open_bucket
 from packager_jupyter.sources.spec import parse_file_url
 
 if TYPE_CHECKING:
@@ -188,6 +191,7 @@ class LocalSource:
                 f"The source {self.name!r} is a folder, which has no address of its own.",
                 remedy="Run `packager serve` and set public_url, so that a URL can lead there.",
             )
+        check_ttl(ttl_s)
         now_s = int(time.time())
         base, source, key_bytes = f"{self_url}local/", self.name, self._local_key
 
@@ -362,10 +366,6 @@ class LocalSource:
 
 
 def _open_bucket(spec: SourceSpec, credential: Credential, *, local_key: bytes) -> Source:
-    import importlib
-
-    from packager_jupyter.sources.catalog import KINDS, kind_of
-
     url = spec.options.presign_as or ""
     kind = kind_of(url)
     if kind == spec.kind:
@@ -375,9 +375,7 @@ def _open_bucket(spec: SourceSpec, credential: Credential, *, local_key: bytes) 
         )
     options = replace(spec.options, presign_as=None)
     inner = replace(spec, kind=kind, url=url, options=options)
-    module = importlib.import_module(KINDS[kind].module)
-    opened: Source = module.open_source(inner, credential, local_key=local_key)
-    return opened
+    return open_bucket(inner, credential, local_key=local_key)
 
 
 def _is_name(part: str) -> bool:

@@ -45,6 +45,9 @@ _KNOWN = frozenset(
 _match_scope = re.compile(r".+/\d{8}/([^/]+)/([^/]+)/aws4_request").fullmatch
 _BLOCK_BYTES = 64  # of SHA-256 (FIPS 180-4), which HMAC pads its key to (RFC 2104)
 
+_INNER_PAD = bytes(b ^ 0x36 for b in range(256))
+_OUTER_PAD = bytes(b ^ 0x5C for b in range(256))
+
 
 @dataclass(frozen=True, slots=True)
 class S3Keys:
@@ -227,9 +230,9 @@ def presigner(
     root = quote_path(prefix)
     request = sha256(f"{method}\n{layout.path}{root}".encode())
     block = _signing_key(keys, stamp[:8], layout.region, layout.service).ljust(_BLOCK_BYTES, b"\0")
-    inner = sha256(bytes(b ^ 0x36 for b in block))
+    inner = sha256(block.translate(_INNER_PAD))
     inner.update(f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n".encode())
-    outer = sha256(bytes(b ^ 0x5C for b in block))
+    outer = sha256(block.translate(_OUTER_PAD))
 
     start = f"{layout.origin}{layout.path}{root}"
     plain_tail = f"\n{canonical_auth}{payload}"

@@ -132,15 +132,40 @@ class BucketAddress:
     prefix: str
 
 
+def is_source_name(name: str) -> bool:
+    """Whether a source may be called `name`."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_source_name(name: str) -> str:
     """Return `name` when a source may have it, else raise `BadInputError`."""
-    if _NAME.fullmatch(name):
+    if is_source_name(name):
         return name
     raise BadInputError(
         f"{name[:80]!r} is no name for a source.",
         remedy="Use 1 to 63 lower-case letters, digits, '.', '_' and '-', beginning with a letter "
         "or digit.",
     )
+
+
+def check_options(options: SourceOptions) -> SourceOptions:
+    """Return `options` when their addresses are addresses, else raise `BadInputError`."""
+    for url in (options.endpoint_url, options.public_endpoint_url):
+        if url is None:
+            continue
+        try:
+            parts = urlsplit(url)
+            is_good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+            is_good = is_good and parts.port != 0 and "@" not in parts.netloc
+        except ValueError:
+            is_good, parts = False, urlsplit("")
+        if not is_good or parts.query or parts.fragment or re.search(r"[\x00-\x20\\]", url):
+            raise BadInputError(
+                "An endpoint of the source is no plain web address.",
+                remedy="Write scheme, host and, where needed, port: https://s3.example.org:8443. "
+                "A user name or key has no place in it.",
+            )
+    return options
 
 
 def parse_bucket_url(url: str, *, scheme: str) -> BucketAddress:

@@ -21,6 +21,7 @@ from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.api.sources_allowed import check_allowed, credential_of, options_of
 from packager_jupyter.server.rules import Operation, Query, Route, Rule
 from packager_jupyter.sources.base import DEFAULT_PAGE, MAX_PAGE
+from packager_jupyter.sources.kinds import settle_options
 
 RESOURCE = "packager:sources"
 
@@ -35,7 +36,8 @@ class SourcesHandler(ApiHandler):
     async def post(self) -> None:
         """Connect a storage."""
         new = self.read_body(NewSource)
-        options, credential = options_of(new.options), credential_of(new.credential)
+        options = settle_options(new.url, options_of(new.options), new.secret)
+        credential = credential_of(new.credential)
         await self.call(
             check_allowed,
             self.services.settings,
@@ -68,7 +70,11 @@ class SourceHandler(ApiHandler):
         """Change one; another place forgets its secret."""
         change = self.read_body(SourceChange)
         present = await self.call(self.services.sources.spec, source)
-        options = options_of(change.options) if change.options else present.options
+        options = settle_options(
+            change.url or present.url,
+            options_of(change.options) if change.options else present.options,
+            change.secret,
+        )
         credential = credential_of(change.credential) if change.credential else present.credential
         await self.call(
             check_allowed,
@@ -82,7 +88,7 @@ class SourceHandler(ApiHandler):
             self.services.sources.update,
             source,
             url=change.url,
-            options=options if change.options else None,
+            options=options,
             credential=credential if change.credential else None,
             secret=change.secret,
         )
