@@ -19,6 +19,7 @@ from packager_jupyter.errors import (
 from packager_jupyter.io import fsync_dir, make_dirs, write_atomic
 from packager_jupyter.oci.names import is_digest
 from packager_jupyter.packages.artifact import LATEST, REPOSITORY_ROOT, repository
+from packager_jupyter.packages.disk import explain_disk
 from packager_jupyter.packages.draft import INDEX_FILE, PRIVATE_FOLDER, Draft, draft_not_found
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.index_db import create_index_file
@@ -95,6 +96,7 @@ class Packages:
         """Where the drafts lie."""
         return self.root_dir / "packages"
 
+    @explain_disk()
     def names(self) -> list[PackageInfo]:
         """Return every package, sorted by name; a damaged draft is listed with its problem."""
         published = (
@@ -152,6 +154,7 @@ class Packages:
                 return False
         return (folder / FILE_NAME).is_file()
 
+    @explain_disk()
     def create(
         self,
         name: str,
@@ -240,6 +243,7 @@ class Packages:
             max_attachment_bytes=self._max_attachment_bytes,
         )
 
+    @explain_disk()
     def delete_draft(self, name: str) -> None:
         """Delete the draft's folder with everything in it; versions stay.
 

@@ -27,6 +27,7 @@ from packager_jupyter.packages.base import (
     Published,
     RemoveReport,
 )
+from packager_jupyter.packages.disk import explain_disk
 from packager_jupyter.packages.metadata import FILE_NAME, parse_metadata, update_yaml
 from packager_jupyter.packages.names import check_path, shown
 from packager_jupyter.packages.publish import Publisher, check_attachments
@@ -87,6 +88,7 @@ class Draft:
     def __repr__(self) -> str:
         return f"Draft({self.name})"
 
+    @explain_disk()
     def metadata(self) -> Metadata:
         """Return what ``package.yaml`` says.
 
@@ -105,6 +107,7 @@ class Draft:
         except (FileNotFoundError, PathNotFoundError) as error:
             raise draft_not_found(self.name) from error
 
+    @explain_disk()
     def set_metadata(self, **values: Any) -> Metadata:
         """Change some of title, description, license, authors and keywords; None empties one.
 
@@ -124,6 +127,7 @@ class Draft:
         make_dirs(private)
         return file_lock(private / name, timeout_s=timeout_s)
 
+    @explain_disk()
     def add(
         self,
         source: str,
@@ -176,6 +180,7 @@ class Draft:
             check_attachments(writer.connection, attached)
             return adding.report(writer.counts)
 
+    @explain_disk()
     def attach(self, data: bytes, path: str) -> Attachment:
         """Write a small file into the package, replacing an earlier one.
 
@@ -192,20 +197,24 @@ class Draft:
             check_attachments(connection, [path])
         return self._files.write(path, data)
 
+    @explain_disk()
     def attachments(self) -> list[Attachment]:
         """See `Contents.attachments`; links and special files are left out."""
         return self._files.scan().attachments
 
+    @explain_disk()
     def read_attachment(self, path: str) -> bytes:
         """See `Contents.read_attachment`; raises `ForbiddenError` for a link."""
         return self._files.read(path)
 
+    @explain_disk()
     def readme(self) -> str | None:
         """See `Contents.readme`."""
         if not self._files.has(README):
             return None
         return self._files.read(README).decode(errors="replace")
 
+    @explain_disk()
     def remove(self, paths: Sequence[str]) -> RemoveReport:
         """Take files, folders and attachments out of the package.
 
@@ -239,6 +248,7 @@ class Draft:
     def _attached_below(self, path: str) -> list[Attachment]:
         return [one for one in self._files.scan().attachments if _is_below(one.path, path)]
 
+    @explain_disk()
     def move(self, old: str, new: str) -> None:
         """Give a file, folder or attachment another path.
 
@@ -288,10 +298,12 @@ class Draft:
         if old != new:
             check_attachments(connection, list(moved.values()))
 
+    @explain_disk()
     def totals(self, folder: str = "") -> Totals:
         """See `Contents.totals`."""
         return self._index.totals(folder)
 
+    @explain_disk()
     def page(
         self,
         folder: str = "",
@@ -307,6 +319,7 @@ class Draft:
             folder, cursor=cursor, limit=limit, sort=sort, descending=descending, match=match
         )
 
+    @explain_disk()
     def get(self, path: str) -> Pointer:
         """See `Contents.get`."""
         return self._index.get(path)
@@ -315,15 +328,18 @@ class Draft:
         """See `Contents.iter_pointers`; all of one state, whatever is edited meanwhile."""
         return self._index.iter_sorted()
 
+    @explain_disk()
     def state(self) -> State:
         """Return how the draft stands to its base version, in time that no pointer costs."""
         scan = self._files.scan()
         return State(self._index, self.metadata(), self._digests.layers(self._files, scan))
 
+    @explain_disk()
     def status(self) -> DraftStatus:
         """Return what publishing now would freeze, and what changed since the base version."""
         return self.state().status(self._publisher, self._open_version)
 
+    @explain_disk()
     def publish(self, version: str | None = None, *, now_s: int) -> Published:
         """Publish the draft as an immutable version.
 

@@ -27,6 +27,7 @@ from packager_jupyter.errors import (
     StoreCorruptError,
 )
 from packager_jupyter.io import file_lock, temp_file
+from packager_jupyter.packages.disk import disk_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -228,13 +229,19 @@ def _read_only(path: Path) -> PackagerError:
     )
 
 
+def _broken(path: Path) -> PackagerError:
+    return disk_error(f"{path.name} cannot be opened, read or written")
+
+
 _MEANINGS: dict[int, Callable[[Path], PackagerError]] = {
     sqlite3.SQLITE_BUSY: _busy,
     sqlite3.SQLITE_LOCKED: _busy,
     sqlite3.SQLITE_PROTOCOL: _busy,
     sqlite3.SQLITE_FULL: _full,
     sqlite3.SQLITE_IOERR_SHMSIZE: _full,
-    sqlite3.SQLITE_CANTOPEN: _read_only,
+    sqlite3.SQLITE_CANTOPEN: _broken,
+    sqlite3.SQLITE_IOERR: _broken,
+    sqlite3.SQLITE_IOERR_SHORT_READ: lambda path: corrupt(path, "It is shorter than it says."),
     sqlite3.SQLITE_READONLY: _read_only,
     sqlite3.SQLITE_PERM: _read_only,
 }

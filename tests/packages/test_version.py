@@ -11,7 +11,7 @@ from packager_jupyter.errors import (
     PathNotFoundError,
     StoreCorruptError,
 )
-from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_MANIFEST, Descriptor
+from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_MANIFEST
 from packager_jupyter.oci.manifest import describe, image_manifest, parse_manifest
 from packager_jupyter.packages import rebuild
 from packager_jupyter.packages.artifact import (
@@ -272,10 +272,6 @@ def test_a_list_that_unpacks_to_very_much_is_not_kept(packages):
     push(packages, [], packed=bomb, files=1)
     with pytest.raises(StoreCorruptError, match="pointer list"):
         packages.version("ocean", "9").page()
-
-
-def attachment(path):
-    return Descriptor("text/plain", "sha256:" + "0" * 64, 0, {ANNOTATION_TITLE: path})
 
 
 @pytest.mark.parametrize(
