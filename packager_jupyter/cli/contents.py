@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from packager_jupyter.cli.base import Session
     from packager_jupyter.cli.values import PackageRef
-    from packager_jupyter.packages.base import Contents
+    from packager_jupyter.packages.base import Contents, DraftStatus
     from packager_jupyter.packages.index_query import PointerPage, Row
     from packager_jupyter.packages.pointer import Pointer
 
@@ -138,7 +139,7 @@ def _show_folder(
         for row in last.rows:
             click.echo(_row_line(session, row))
     if last.cursor:
-        session.out.remark(f"There are more; go on with --cursor {last.cursor}")
+        session.out.remark(f"There are more: go on with --cursor {shlex.quote(last.cursor)}")
     elif last.cursor is not None:
         session.out.remark("Stopped at --limit; there are more.")
 
@@ -257,19 +258,29 @@ def status(session: Session, *, name: str) -> None:
         session.out.json({"package": name, **found.to_json()})
         return
     out = session.out
-    out.line(f"{name}: {count_of(found.files, 'file')} · {out.size(found.bytes)}")
-    out.line(f"attachments: {found.attachments:,}")
-    out.line(f"without a checksum: {found.unhashed_files:,}")
-    if found.base_version is None:
-        out.line("never published")
-    elif not found.is_changed:
-        out.line(f"unchanged since {name}@{found.base_version}  {found.digest}")
-    else:
-        counts = ((found.added, "added"), (found.removed, "removed"), (found.changed, "changed"))
-        words = [f"{number:,} {word}" for number, word in counts if number]
-        out.line(f"changed since {name}@{found.base_version}: {', '.join(words) or 'text only'}")
+    out.heading(name)
+    for label, text in (
+        ("files", f"{found.files:,} · {out.size(found.bytes)}"),
+        ("without a checksum", f"{found.unhashed_files:,}"),
+        ("attachments", f"{found.attachments:,}"),
+        ("state", _state_text(name, found)),
+        ("digest", found.digest or "known when it is published"),
+    ):
+        out.line(f"  {label:<18}  {text}")
     if found.is_changed or found.base_version is None:
         out.remark(f"Freeze it: packager publish {name}")
+
+
+def _state_text(name: str, found: DraftStatus) -> str:
+    if found.base_version is None:
+        return "never published"
+    if not found.is_changed:
+        return f"as published: {name}@{found.base_version}"
+    if found.added is None:
+        return f"changed since {name}@{found.base_version}"
+    counts = ((found.added, "added"), (found.removed, "removed"), (found.changed, "changed"))
+    words = [f"{number:,} {word}" for number, word in counts if number] or ["texts changed"]
+    return f"since {name}@{found.base_version}: {', '.join(words)}"
 
 
 @click.command("versions", cls=SessionCommand)

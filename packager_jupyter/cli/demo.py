@@ -50,11 +50,12 @@ def demo(session: Session, *, no_browser: bool, port: int | None, folder: Path |
     """
     _check_installed()
     from packager_jupyter.demo.curate import NOTEBOOK, PACKAGE, build
-    from packager_jupyter.demo.lab import Lab, free_port
+    from packager_jupyter.demo.lab import Lab, check_port
     from packager_jupyter.server.auth import local_owner
 
     folder = (folder or Path(session.settings.data_dir) / "demo").absolute()
-    port = free_port(port)
+    if port is not None:
+        check_port(port)
     make_dirs(folder)
     signal.signal(signal.SIGTERM, _interrupt)
     with _only_run(folder):
@@ -129,11 +130,12 @@ def _say_ready(session: Session, sample: Demo, lab: Lab) -> None:
     storage = f"{count_of(sample.storage_files, 'file')} · {session.out.size(sample.storage_bytes)}"
     content = f"{count_of(sample.files, 'file')} · {session.out.size(sample.bytes)}"
     for label, text in (
-        ("Storage", f"{storage} in {sample.folder / 'storage'}"),
-        ("Package", f"{PACKAGE}@{sample.version} · {content} · {sample.digest}"),
-        ("JupyterLab", lab.login_url),
-        ("Share", share_url),
-        ("One file", fetch),
+        ("The sample storage", f"{storage} · {sample.folder / 'storage'}"),
+        ("The package", f"{PACKAGE}@{sample.version} · {content} · {sample.digest}"),
+        ("JupyterLab, on both", lab.login_url),
+        ("The package's share, for anybody on this machine", share_url),
+        ("One file of it, without Jupyter", fetch),
     ):
-        session.out.line(f"{label:<11} {text}")
+        session.out.heading(label)
+        session.out.line(f"  {text}")
     session.out.remark("", "Stop with Ctrl-C.")

@@ -6,6 +6,7 @@ Both stream: a listing of millions of keys is written as it arrives and is never
 from __future__ import annotations
 
 import csv
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -88,7 +89,8 @@ def ls(
         rows += len(last.entries)
         click.echo("".join(_entry_line(session, entry) for entry in last.entries), nl=False)
     if last.cursor is not None:
-        session.out.remark(f"There are more: packager ls {address} --cursor {last.cursor}")
+        again = shlex.join(["packager", "ls", str(address), "--cursor", last.cursor])
+        session.out.remark(f"There are more: {again}")
     elif not last.is_complete:
         session.out.remark(f"Stopped after {count_of(rows, 'row')}; there are more.")
     elif not rows and cursor is None:

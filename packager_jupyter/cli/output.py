@@ -98,6 +98,10 @@ class Output:
         """Write one line of data."""
         click.echo(printable(text))
 
+    def heading(self, text: str) -> None:
+        """Write a line that names what follows."""
+        click.echo(click.style(printable(text), bold=True), color=use_color())
+
     def remark(self, *lines: str) -> None:
         """Say something beside the data, on stderr; silent with ``--json``."""
         if not self.is_json:

@@ -150,7 +150,8 @@ def source_ls(session: Session) -> None:
         body = spec.to_json()
         credential = body["credential"]
         hint = credential.get("ref") or credential.get("hint") or ""
-        words = " ".join(part for part in (credential["kind"], hint) if part)
+        kind = "-" if credential["kind"] == "none" else credential["kind"]
+        words = " ".join(part for part in (kind, hint) if part)
         endpoint = body["options"].get("endpoint_url") or ""
         rows.append([spec.name, spec.kind, spec.url, words, endpoint])
     session.out.table(["name", "kind", "url", "credential", "endpoint"], rows)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from packager_jupyter.services import Services
 
 SOURCE = "ocean-survey"
-PACKAGE = "kelda-seamount-2024"
+PACKAGE = "kelda-2024"
 NOTEBOOK = "first-look.ipynb"
 SAMPLE_FILE = "ctd/K001/K001_cast1.csv"
 _FORMAT = 1

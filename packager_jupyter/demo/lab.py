@@ -17,18 +17,22 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
+import orjson
+
 from packager_jupyter.errors import BusyError, PackagerError
-from packager_jupyter.io import make_dirs
+from packager_jupyter.io import make_dirs, write_atomic
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
+_SIDEBAR = "packager-jupyter-sidebar"
 _HOST = "127.0.0.1"
 _USUAL_PORT = 8888
+_PORT_TRIES = 50
 _START_S = 120.0
 _STOP_S = 15.0
 _POLL_S = 0.2
@@ -41,27 +45,21 @@ class LabFailedError(PackagerError):
     code = "jupyterlab_failed"
 
 
-def free_port(wanted: int | None) -> int:
-    """Return `wanted`, or a free port when None: JupyterLab's usual one if it can be had.
-
-    Raises
-    ------
-    BusyError
-        `wanted` is taken.
-    """
-    for port in (wanted,) if wanted else (_USUAL_PORT, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((_HOST, port))
-            found: int = probe.getsockname()[1]
-            return found
+def check_port(port: int) -> None:
+    """Raise `BusyError` when `port` is taken."""
+    with socket.socket() as probe, contextlib.suppress(OSError):
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((_HOST, port))
+        return
     raise BusyError(
-        f"Port {wanted} is taken.", remedy="Choose another one with --port, or leave it out."
+        f"Port {port} is taken.", remedy="Choose another one with --port, or leave it out."
     )
 
 
 class Lab:
     """One running JupyterLab; a context manager that starts and stops it.
+
+    `base_url` and what is made from it are known after `wait_until`.
 
     Parameters
     ----------
@@ -71,7 +69,8 @@ class Lab:
         The packager's state that it works on.
     private : Path
         Where its own settings, workspaces and log go.
-    port : int
+    port : int or None
+        None takes JupyterLab's usual one, or the next that is free.
     open_path : str
         What to show first, relative to `root`.
     opens_browser : bool
@@ -83,7 +82,7 @@ class Lab:
         root: Path,
         data_dir: Path,
         private: Path,
-        port: int,
+        port: int | None,
         open_path: str,
         opens_browser: bool,
     ) -> None:
@@ -95,7 +94,7 @@ class Lab:
         self._opens_browser = opens_browser
         self._token = secrets.token_urlsafe(24)
         self._process: subprocess.Popen[bytes] | None = None
-        self.base_url = f"http://{_HOST}:{port}/"
+        self.base_url = ""
         self.log = private / "jupyterlab.log"
 
     @property
@@ -110,6 +109,7 @@ class Lab:
 
     def __enter__(self) -> Self:
         make_dirs(self._private)
+        _write_first_view(self._private)
         environment = {
             **os.environ,
             "JUPYTER_TOKEN": self._token,
@@ -122,8 +122,8 @@ class Lab:
             *(sys.executable, "-m", "jupyterlab"),
             *(() if self._opens_browser else ("--no-browser",)),
             f"--ServerApp.ip={_HOST}",
-            f"--ServerApp.port={self._port}",
-            "--ServerApp.port_retries=0",
+            f"--ServerApp.port={self._port or _USUAL_PORT}",
+            f"--ServerApp.port_retries={0 if self._port else _PORT_TRIES}",
             f"--ServerApp.root_dir={self._root}",
             "--ServerApp.jpserver_extensions=packager_jupyter=True",
             f"--LabApp.default_url={self._default_url}",
@@ -174,7 +174,8 @@ class Lab:
         while time.monotonic() < deadline:
             if self._process is None or self._process.poll() is not None:
                 raise self._failed("JupyterLab ended before it was up.")
-            status = _status(self.packager_url + path)
+            self.base_url = self.base_url or self._announced_url()
+            status = _status(self.packager_url + path) if self.base_url else None
             if status == 200:  # noqa: PLR2004  # HTTP's own number
                 return
             if status is not None:
@@ -183,6 +184,17 @@ class Lab:
         if status is None:
             raise self._failed(f"JupyterLab did not answer within {_START_S:.0f} seconds.")
         raise self._failed(f"JupyterLab is up, but the sample's share answered {status}.")
+
+    def _announced_url(self) -> str:
+        """Return where the process listens, which it writes into Jupyter's runtime folder."""
+        from jupyter_core.paths import jupyter_runtime_dir
+
+        pid = self._process.pid if self._process else 0
+        try:
+            body = orjson.loads((Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_bytes())
+        except (OSError, ValueError):
+            return ""
+        return str(body.get("url", ""))
 
     def wait(self) -> None:
         """Return when JupyterLab ends by itself (somebody chose Shut Down)."""
@@ -196,6 +208,30 @@ class Lab:
             remedy=f'See {self.log}. Is everything installed? pip install "packager_jupyter[demo]"',
             details="\n".join(lines[-_LOG_LINES:]),
         )
+
+
+def _write_first_view(private: Path) -> None:
+    """Let JupyterLab open with our sidebar and without its question about news, the first time."""
+    layout = {
+        "main": None,
+        "left": {
+            "collapsed": False,
+            "visible": True,
+            "current": _SIDEBAR,
+            "widgets": [_SIDEBAR],
+        },
+        "relativeSizes": [0.3, 0.7, 0],
+    }
+    workspace = {"data": {"layout-restorer:data": layout}, "metadata": {"id": "default"}}
+    for path, content in (
+        ("settings/@jupyterlab/apputils-extension/notification", {"fetchNews": "false"}),
+        ("workspaces/default-37a8", workspace),  # JupyterLab's file name for the default one
+    ):
+        kind = "settings" if path.startswith("settings") else "workspace"
+        file = private / f"{path}.jupyterlab-{kind}"
+        if not file.exists():
+            make_dirs(file.parent)
+            write_atomic(file, orjson.dumps(content))
 
 
 def _status(url: str) -> int | None:

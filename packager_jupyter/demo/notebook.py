@@ -152,7 +152,7 @@ def _document() -> dict[str, Any]:
         if kind == "code":
             cell |= {"execution_count": None, "outputs": []}
         cells.append(cell)
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
     return {
         "cells": cells,
         "metadata": {"kernelspec": kernel},
