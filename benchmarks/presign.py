@@ -98,7 +98,7 @@ def azure_suites(size: int) -> list[Suite]:
 
     account_key = base64.b64encode(bytes(64)).decode()
     base_url = "https://account.blob.core.windows.net/data"
-    auth = KeyAuth(AzurePlace("account", "data", base_url), account_key)
+    auth = KeyAuth(AzurePlace("account", "data", base_url, base_url), account_key)
     start = datetime.now(UTC)
     expiry = start + timedelta(hours=1)
 

@@ -81,7 +81,7 @@ class AzureSource:
         self._public_url = (
             self._address(endpoint_of(account, variables, public)) if public else self._base_url
         )
-        place = AzurePlace(account, address.container, self._base_url)
+        place = AzurePlace(account, address.container, self._base_url, self._public_url)
         self._auth = authenticate(place, credential)
         self._transport = Transport(spec.name, ca_bundle=spec.options.ca_bundle)
 
@@ -199,11 +199,10 @@ class AzureSource:
         return {"x-ms-version": _SERVICE_VERSION, **self._auth.headers()}
 
     def _own_url(self, key: str, version_id: str | None) -> str:
-        if version_id is not None and self._auth.signs_pins:
-            bulk = self._auth.sas(ttl_s=_OWN_TTL_S)
-            if bulk is not None:
-                sign = sas_signer(bulk, base_url=self._base_url, prefix=self._root)
-                return sign(key, version_id=version_id)
+        bulk = None if version_id is None else self._auth.own_sas(ttl_s=_OWN_TTL_S)
+        if bulk is not None:
+            sign = sas_signer(bulk, base_url=self._base_url, prefix=self._root)
+            return sign(key, version_id=version_id)
         path = quote_path(self._root + key)
         return f"{self._base_url}/{path}?{pin_query(version_id)}{self._auth.query()}"
 

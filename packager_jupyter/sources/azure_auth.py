@@ -34,16 +34,17 @@ _SCOPE = "https://storage.azure.com/.default"
 
 @dataclass(frozen=True, slots=True)
 class AzurePlace:
-    """One container: `base_url` is its address without a slash at its end."""
+    """One container: its address for us and for readers, without a slash at its end."""
 
     account: str
     container: str
     base_url: str
+    public_url: str
 
-    @property
-    def protocol(self) -> str:
-        """What a SAS allows: https, unless the endpoint has none."""
-        return "https" if self.base_url.startswith("https:") else "https,http"
+
+def _protocol(url: str) -> str:
+    """Return what a SAS allows: https, unless the endpoint has none."""
+    return "https" if url.startswith("https:") else "https,http"
 
 
 class AzureAuth(Protocol):
@@ -64,9 +65,8 @@ class AzureAuth(Protocol):
         """Return the query parameters of a request of our own, or an empty string."""
         ...
 
-    @property
-    def signs_pins(self) -> bool:
-        """Whether a request of our own for a version or snapshot needs a SAS of just that."""
+    def own_sas(self, *, ttl_s: int) -> BulkSas | None:
+        """Return what signs our own request for a version or snapshot; None: `query` does."""
         ...
 
     def sas(self, *, ttl_s: int) -> BulkSas | None:
@@ -84,13 +84,15 @@ class _Lasting:
     """A credential that names no end."""
 
     has_ended = False
-    signs_pins = False
+
+    def own_sas(self, *, ttl_s: int) -> BulkSas | None:
+        """Return none: `query` and `headers` are enough."""
+        del ttl_s
+        return None
 
 
 class KeyAuth(_Lasting):
     """The account's key. Our own requests carry a short SAS of the container, read and list."""
-
-    signs_pins = True
 
     def __init__(self, place: AzurePlace, key: str) -> None:
         hide_signatures()
@@ -119,14 +121,18 @@ class KeyAuth(_Lasting):
                     permission="rl",
                     start=now - 3 * _SKEW,
                     expiry=now + timedelta(seconds=_OWN_SAS_S),
-                    protocol=self._place.protocol,
+                    protocol=_protocol(self._place.base_url),
                 )
                 self._own = (token, time.time() + _OWN_SAS_S)
             return token
 
     def sas(self, *, ttl_s: int) -> BulkSas:
         """Return what signs blobs with the account's key."""
-        return _bulk(self._place, ttl_s, self._key, account_key=self._key)
+        return _bulk(self._place, self._place.public_url, ttl_s, self._key, account_key=self._key)
+
+    def own_sas(self, *, ttl_s: int) -> BulkSas:
+        """Return what signs blobs for our own requests."""
+        return _bulk(self._place, self._place.base_url, ttl_s, self._key, account_key=self._key)
 
 
 class TokenAuth(_Lasting):
@@ -162,7 +168,7 @@ class TokenAuth(_Lasting):
     def sas(self, *, ttl_s: int) -> BulkSas:
         """Return what signs blobs with a user delegation key."""
         key = self._delegation_key(datetime.now(UTC) + timedelta(seconds=ttl_s))
-        return _bulk(self._place, ttl_s, key.value, user_delegation_key=key)
+        return _bulk(self._place, self._place.public_url, ttl_s, key.value, user_delegation_key=key)
 
     def _delegation_key(self, until: datetime) -> Any:
         from azure.core.exceptions import AzureError
@@ -195,8 +201,6 @@ class TokenAuth(_Lasting):
 class SasAuth:
     """A SAS that somebody else made: good for reading, not for making narrower URLs."""
 
-    signs_pins = False
-
     def __init__(self, token: str) -> None:
         self._token = token.strip().removeprefix("?")
         values = parse_qs(self._token)
@@ -224,6 +228,10 @@ class SasAuth:
     def query(self) -> str:
         """Return the SAS itself."""
         return self._token
+
+    def own_sas(self, *, ttl_s: int) -> None:
+        """Return none: the SAS itself is enough."""
+        del ttl_s
 
     def sas(self, *, ttl_s: int) -> BulkSas:
         """Refuse: passing the SAS on would open the whole container to every visitor."""
@@ -314,7 +322,7 @@ def endpoint_of(account: str, variables: Mapping[str, str], endpoint_url: str | 
     return f"{scheme}://{account}.blob.{suffix}"
 
 
-def _bulk(place: AzurePlace, ttl_s: int, key: str, **credential: Any) -> BulkSas:
+def _bulk(place: AzurePlace, url: str, ttl_s: int, key: str, **credential: Any) -> BulkSas:
     from azure.storage.blob import generate_blob_sas
 
     now = datetime.now(UTC)
@@ -337,7 +345,7 @@ def _bulk(place: AzurePlace, ttl_s: int, key: str, **credential: Any) -> BulkSas
             permission="r",
             start=now - _SKEW,
             expiry=now + timedelta(seconds=ttl_s),
-            protocol=place.protocol,
+            protocol=_protocol(url),
             content_disposition=content_disposition,
             content_type=content_type,
             sts_hook=sts_hook,

@@ -23,7 +23,7 @@ from packager_jupyter.sources.checks import run_checks
 from packager_jupyter.sources.cursors import decode_cursor, encode_cursor
 from packager_jupyter.sources.failures import Scene
 from packager_jupyter.sources.ranges import read_range
-from packager_jupyter.sources.s3_client import DEFAULT_REGION, S3Access, S3Place, profile_settings
+from packager_jupyter.sources.s3_client import DEFAULT_REGION, Profile, S3Access, S3Place
 from packager_jupyter.sources.s3_errors import is_error_body, s3_error
 from packager_jupyter.sources.s3_listing import not_understood, parse_listing
 from packager_jupyter.sources.sigv4 import S3Keys
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from packager_jupyter.sources.base import Method, Signer, SourceReport
     from packager_jupyter.sources.credentials import Credential
+    from packager_jupyter.sources.s3_client import ProfileSettings
     from packager_jupyter.sources.s3_listing import ListingPage
     from packager_jupyter.sources.spec import SourceSpec
     from packager_jupyter.sources.transport import Answer
@@ -64,7 +65,7 @@ def open_source(spec: SourceSpec, credential: Credential, *, local_key: bytes) -
 
 
 def keys_of(spec: SourceSpec, credential: Credential) -> S3Keys | None:
-    """Return the key pair in `credential`, or None for anonymous access.
+    """Return the key pair among the variables of `credential`, or None for anonymous access.
 
     Raises
     ------
@@ -72,8 +73,6 @@ def keys_of(spec: SourceSpec, credential: Credential) -> S3Keys | None:
     """
     if credential.kind == "anonymous":
         return None
-    if credential.kind == "profile":
-        return profile_settings(credential.ref or "").keys
     variables = credential.variables
     key_id, secret = variables.get("AWS_ACCESS_KEY_ID"), variables.get("AWS_SECRET_ACCESS_KEY")
     if not key_id or not secret:
@@ -100,7 +99,8 @@ class S3Source:
         self._credential = credential
         self._transport = Transport(spec.name, ca_bundle=spec.options.ca_bundle)
         self._lock = threading.Lock()
-        self._keys = keys_of(spec, credential)
+        self._profile = Profile(credential.ref or "") if credential.kind == "profile" else None
+        self._keys = None if self._profile else keys_of(spec, credential)
         self._accesses: dict[str | None, S3Access] = {}
         # Opening must say what is wrong with address and endpoint.
         self._access()
@@ -207,25 +207,22 @@ class S3Source:
 
     def _access(self, endpoint_url: str | None = None) -> S3Access:
         """Return how to sign: for our own requests, or for readers at the public endpoint."""
-        keys = self._keys
+        profile = self._profile.settings() if self._profile else None
         with self._lock:
-            if self._credential.kind == "profile":
-                # Profiles may hold roles and single sign-on, whose keys are renewed on the way.
-                keys = keys_of(self._spec, self._credential)
-                if keys != self._keys:
-                    self._keys = keys
-                    self._accesses.clear()
+            if profile and profile.keys != self._keys:
+                self._keys = profile.keys
+                self._accesses.clear()
             if endpoint_url not in self._accesses:
-                self._accesses[endpoint_url] = S3Access(self._place(endpoint_url), keys)
+                place = self._place(endpoint_url, profile)
+                self._accesses[endpoint_url] = S3Access(place, self._keys)
             return self._accesses[endpoint_url]
 
-    def _place(self, endpoint_url: str | None) -> S3Place:
+    def _place(self, endpoint_url: str | None, profile: ProfileSettings | None) -> S3Place:
         options = self._spec.options
         variables = self._credential.variables
         region = options.region or variables.get("AWS_REGION")
         endpoint = endpoint_url or options.endpoint_url or variables.get("AWS_ENDPOINT_URL")
-        if self._credential.kind == "profile":
-            profile = profile_settings(self._credential.ref or "")
+        if profile:
             region = region or profile.region
             endpoint = endpoint or profile.endpoint_url
         return S3Place(self._bucket, region or DEFAULT_REGION, endpoint, options.path_style)

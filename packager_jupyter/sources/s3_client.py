@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -115,44 +116,81 @@ def _client(place: S3Place, keys: S3Keys | None) -> Any:
         ) from None
 
 
-def profile_settings(profile: str) -> ProfileSettings:
-    """Read one named profile of ``~/.aws``, and nothing else.
+class Profile:
+    """One named profile of ``~/.aws``, and nothing else of it; safe to share between threads.
 
-    Raises
-    ------
-    CredentialMissingError
-        When the profile does not exist or yields no keys.
+    Keys of roles and single sign-on are renewed by botocore when they end; everything is read
+    again when the files change.
     """
-    from botocore.exceptions import BotoCoreError
-    from botocore.session import Session
 
-    hide_signatures()
-    try:
-        session = Session(profile=profile)
-        scoped = session.get_scoped_config()
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._seen: tuple[int | None, ...] = ()
+        self._found: Any = None
+        self._scoped: Mapping[str, Any] = {}
+
+    def settings(self) -> ProfileSettings:
+        """Return what the profile says now.
+
+        Raises
+        ------
+        CredentialMissingError
+            When the profile does not exist or yields no keys.
+        """
+        from botocore.exceptions import BotoCoreError
+
+        with self._lock:
+            try:
+                seen = _change_times()
+                if seen != self._seen:
+                    self._load()
+                    self._seen = seen
+                frozen = self._found.get_frozen_credentials() if self._found else None
+            except BotoCoreError as error:
+                raise CredentialMissingError(
+                    f"The AWS profile {self._name!r} cannot be used: {type(error).__name__}.",
+                    remedy="See `aws configure list-profiles` for the names, and sign in again if "
+                    "the profile uses single sign-on.",
+                ) from None
+        if frozen is None or not frozen.access_key or not frozen.secret_key:
+            raise CredentialMissingError(
+                f"The AWS profile {self._name!r} has no keys.",
+                remedy=f"Run `aws configure --profile {self._name}`, or choose another credential.",
+            )
+        return ProfileSettings(
+            keys=S3Keys(frozen.access_key, frozen.secret_key, frozen.token),
+            region=self._scoped.get("region"),
+            endpoint_url=self._scoped.get("endpoint_url"),
+        )
+
+    def _load(self) -> None:
+        from botocore.session import Session
+
+        hide_signatures()
+        session = Session(profile=self._name)
+        self._scoped = session.get_scoped_config()
         resolver = session.get_component("credential_provider")
         present = {provider.METHOD for provider in resolver.providers}
         for name in _AMBIENT_PROVIDERS:
             if name in present:
                 resolver.remove(name)
-        found = resolver.load_credentials()
-        frozen = found.get_frozen_credentials() if found else None
-    except BotoCoreError as error:
-        raise CredentialMissingError(
-            f"The AWS profile {profile!r} cannot be used: {type(error).__name__}.",
-            remedy="See `aws configure list-profiles` for the names, and sign in again if the "
-            "profile uses single sign-on.",
-        ) from None
-    if frozen is None or not frozen.access_key or not frozen.secret_key:
-        raise CredentialMissingError(
-            f"The AWS profile {profile!r} has no keys.",
-            remedy=f"Run `aws configure --profile {profile}`, or choose another credential.",
-        )
-    return ProfileSettings(
-        keys=S3Keys(frozen.access_key, frozen.secret_key, frozen.token),
-        region=scoped.get("region"),
-        endpoint_url=scoped.get("endpoint_url"),
+        self._found = resolver.load_credentials()
+
+
+def _change_times() -> tuple[int | None, ...]:
+    """Return when the user's AWS files were last changed."""
+    files = (
+        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
+        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
     )
+    times: list[int | None] = []
+    for file in files:
+        try:
+            times.append(Path(file).expanduser().stat().st_mtime_ns)
+        except OSError:
+            times.append(None)
+    return tuple(times)
 
 
 class S3Access:

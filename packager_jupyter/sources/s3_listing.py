@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -22,7 +23,7 @@ from packager_jupyter.errors import StorageNotUnderstoodError
 from packager_jupyter.sources.base import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from xml.etree.ElementTree import Element
 
 _LEAVES = r"(?:<(?:{})>[^<]*</\w+>\s*)*"
@@ -41,6 +42,8 @@ _match_frame = re.compile(
 ).fullmatch
 _find_reference = re.compile(r"&(?:#(\d+)|#x([0-9A-Fa-f]+)|(amp|lt|gt|quot|apos));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+# One for all, as no listing reports checksums: a dict for each of ten million rows is a gigabyte.
+_NO_CHECKSUMS: Mapping[str, str] = {}
 _S3_NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -138,7 +141,8 @@ def _parse_usual(text: str, prefix: str, cut: int) -> ListingPage | None:
             size_bytes=int(size),
             modified_s=_seconds(modified),
             etag=etag or None,
-            storage_class=storage_class or None,
+            checksums=_NO_CHECKSUMS,
+            storage_class=intern(storage_class) or None,
         )
         for key, modified, etag, size, storage_class in contents
     ]

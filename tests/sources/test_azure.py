@@ -201,7 +201,9 @@ def test_urls_open_one_blob_for_reading_and_no_longer_than_asked(azure_source, c
 
 def test_urls_are_for_https_where_the_endpoint_is(azure_source, azurite, container):
     source = azure_source(container, public_endpoint_url="https://account.example.org")
-    assert source.signer(ttl_s=60)("k").startswith(f"https://account.example.org/{container}/k?")
+    url = source.signer(ttl_s=60)("k")
+    assert url.startswith(f"https://account.example.org/{container}/k?")
+    assert "&spr=https&" in url
     real = azure_source(container, endpoint_url="https://a.blob.core.windows.net")
     assert "&spr=https&" in real.signer(ttl_s=60)("k")
 

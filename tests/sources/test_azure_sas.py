@@ -186,7 +186,7 @@ def test_an_identity_signs_by_delegation_and_asks_once(monkeypatch):
             return delegation_key()
 
     monkeypatch.setattr("azure.storage.blob.BlobServiceClient", Service)
-    auth = TokenAuth(AzurePlace("account", "data", BASE), Identity())
+    auth = TokenAuth(AzurePlace("account", "data", BASE, BASE), Identity())
     urls = [sas_signer(auth.sas(ttl_s=60), base_url=BASE, prefix="")("k") for _ in range(3)]
     assert all("&skoid=00000000-0000-0000-0000-000000000001&" in url for url in urls)
     assert all("sr=b&" in url and "sp=r&" in url and "spr=https&" in url for url in urls)
@@ -196,7 +196,9 @@ def test_an_identity_signs_by_delegation_and_asks_once(monkeypatch):
 
 
 def test_an_identity_that_fails_is_told():
-    auth = TokenAuth(AzurePlace("account", "data", BASE), Identity(ClientAuthenticationError("x")))
+    auth = TokenAuth(
+        AzurePlace("account", "data", BASE, BASE), Identity(ClientAuthenticationError("x"))
+    )
     with pytest.raises(CredentialMissingError, match="no identity"):
         auth.headers()
     with pytest.raises(StorageDeniedError, match="delegation key"):

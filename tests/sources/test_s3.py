@@ -21,7 +21,7 @@ from packager_jupyter.errors import (
 from packager_jupyter.sources import s3
 from packager_jupyter.sources.base import Source
 from packager_jupyter.sources.credentials import Credential
-from packager_jupyter.sources.s3_client import profile_settings
+from packager_jupyter.sources.s3_client import Profile
 from packager_jupyter.sources.spec import SourceOptions, SourceSpec
 from peers.process import free_ports
 from sources.support import HOSTILE_KEYS, body_of, s3_credential
@@ -454,7 +454,7 @@ def test_a_named_profile(rgw, s3_source, bucket, aws_home):
     assert "AKROTATED9999" in source.signer(ttl_s=60)("k")
     for name in ("bare", "missing"):
         with pytest.raises(CredentialMissingError, match=name):
-            profile_settings(name)
+            Profile(name).settings()
 
 
 def test_the_report_of_a_good_source(s3_source, bucket):

@@ -140,6 +140,22 @@ def test_prefix_is_the_same_as_a_longer_key(frozen_clock):
     assert sign("k+y") == plain("ra w/é/../k+y")
 
 
+def test_signed_headers_equal_botocores(frozen_clock):
+    access = S3Access(S3Place("data-bucket", "eu-central-1", None, None), TOKEN_KEYS)
+    layout = learn_layout(access.presign_key, TOKEN_KEYS)
+    sign = presigner(
+        layout,
+        TOKEN_KEYS,
+        stamp=STAMP,
+        ttl_s=60,
+        method="HEAD",
+        signed_headers={"x-amz-checksum-mode": "ENABLED"},
+    )
+    for key in AWKWARD_KEYS:
+        parameters = {"Key": key, "ChecksumMode": "ENABLED"}
+        assert sign(key) == access.presign("head_object", parameters, ttl_s=60)
+
+
 def test_a_url_names_method_moment_and_life_time():
     layout = SigV4Layout(
         origin="https://h.test",
