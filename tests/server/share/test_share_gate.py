@@ -109,7 +109,7 @@ async def test_the_locked_page_is_a_form_and_nothing_else(ocean):
     tree = html5lib.parse(page.body, namespaceHTMLElements=False)
     text = " ".join(" ".join(tree.itertext()).split())
     assert text == "Password needed Password Open"
-    assert [e.get("type", "text") for e in tree.iter("input")] == ["password", "text", "hidden"]
+    assert [e.get("type", "text") for e in tree.iter("input")] == ["text", "password", "hidden"]
     tool = await ocean.get(created.segment)
     assert tool.headers["WWW-Authenticate"] == 'Basic realm="share", charset="UTF-8"'
     assert json.loads(tool.body)["code"] == "password_required"
