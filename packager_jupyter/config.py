@@ -35,7 +35,22 @@ class Settings(Configurable):
         "Default: SQLite in `data_dir`.",
     ).tag(config=True)
     oci_store = Unicode(
-        help="Where artifacts are kept: a folder of OCI layouts. Default: `oci` in `data_dir`.",
+        help="Where artifacts are kept: a folder of OCI layouts, or the https address of an OCI "
+        "registry. A registry keeps no date of a version; its login comes from "
+        "$PACKAGER_OCI_USERNAME and $PACKAGER_OCI_PASSWORD, or $PACKAGER_OCI_TOKEN. Default: `oci` "
+        "in `data_dir`.",
+    ).tag(config=True)
+    oci_ca_bundle = Unicode(
+        help="PEM file of authorities to trust besides the system's, for an OCI registry.",
+    ).tag(config=True)
+    oci_token_hosts = List(
+        Unicode(),
+        help="Hosts of token servers that may see the login of the OCI registry, besides its own.",
+    ).tag(config=True)
+    oci_plain_http = Bool(
+        False,
+        help="Whether an OCI registry on another host may be reached by http. The login then "
+        "crosses the network readable.",
     ).tag(config=True)
     secrets_dir = Unicode(
         help="Folder with one subfolder per source, one file per variable (the layout of a mounted "

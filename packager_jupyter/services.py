@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from packager_jupyter.io import make_dirs
 from packager_jupyter.keys import derive_key, load_master_key
-from packager_jupyter.oci.layout import LayoutStore
+from packager_jupyter.oci.open import open_store
 from packager_jupyter.packages.catalog import Packages
 from packager_jupyter.registries.feeds import Feeds
 from packager_jupyter.registries.terraform.signing import SigningKey
@@ -75,7 +75,8 @@ class Services:
                 local_key=local_key,
             )
             opened.callback(sources.close)
-            oci = LayoutStore(Path(settings.oci_store))
+            oci = open_artifact_store(settings)
+            opened.callback(oci.close)
             packages = Packages(
                 Path(settings.root_dir),
                 oci,
@@ -109,6 +110,7 @@ class Services:
         self.shares.close()
         self.audit.close()
         self.sources.close()
+        self.oci.close()
         self.db.close()
 
     def __enter__(self) -> Self:
@@ -116,3 +118,35 @@ class Services:
 
     def __exit__(self, *_exc: object) -> None:
         self.close()
+
+
+def open_artifact_store(settings: Settings, *, address: str | None = None) -> OciStore:
+    """Return the artifact store of `settings`, or another one reached in the same way.
+
+    The login of a registry comes from the environment (see `RegistryLogin.from_env`), so it stands
+    neither in a file of settings nor on a command line.
+
+    Parameters
+    ----------
+    settings : Settings
+    address : str, optional
+        Default: ``settings.oci_store``.
+
+    Raises
+    ------
+    BadInputError
+        The address or one of the settings for it is wrong.
+    """
+    text = address or settings.oci_store
+    if "://" not in text:
+        return open_store(text)
+    # httpx, which the login's module needs, is not loaded for a folder.
+    from packager_jupyter.oci.registry_auth import RegistryLogin
+
+    return open_store(
+        text,
+        login=RegistryLogin.from_env(),
+        ca_bundle=Path(settings.oci_ca_bundle) if settings.oci_ca_bundle else None,
+        token_hosts=settings.oci_token_hosts,
+        plain_http=settings.oci_plain_http,
+    )

@@ -222,11 +222,15 @@ def mv(session: Session, *, name: str, source_path: str, target_path: str) -> No
 @click.command("publish", cls=SessionCommand)
 @click.argument("name")
 @click.option("--version", metavar="V", help="Name of the version.  [default: 1, 2, …]")
+@click.option(
+    "--to", metavar="DIR|URL", help="Copy the version to another artifact store or registry, too."
+)
 @pass_session
-def publish(session: Session, *, name: str, version: str | None) -> None:
+def publish(session: Session, *, name: str, version: str | None, to: str | None) -> None:
     """Freeze a draft as an immutable version; prints its digest.
 
-    Publishing what is published already changes nothing and prints the same digest.
+    Publishing what is published already changes nothing and prints the same digest. The login of
+    a registry comes from PACKAGER_OCI_USERNAME and _PASSWORD, or PACKAGER_OCI_TOKEN.
     """
     draft = session.services.packages.draft(name)
     done = draft.publish(version, now_s=int(time.time()))
@@ -238,9 +242,32 @@ def publish(session: Session, *, name: str, version: str | None) -> None:
         "files": done.files,
         "bytes": done.bytes,
     }
+    if to is not None:
+        _copy_to(session, name, done.version, to)
+        body["copied_to"] = to
     size = f"{count_of(done.files, 'file')}, {session.out.size(done.bytes)}"
     session.out.result(body, f"{name}@{done.version}  {done.digest}")
     word = "Published" if done.is_new else "Nothing changed since"
     session.out.remark(f"{word} {name}@{done.version}: {size}.")
     if done.is_new:
         session.out.remark(f"Give it to others: packager share {name}@{done.version}")
+    if to is not None:
+        session.out.remark(f"Copied to {to}.")
+
+
+def _copy_to(session: Session, name: str, version: str, address: str) -> None:
+    """Copy a version, its attachments and what refers to it; the newest one is ``latest`` there."""
+    from packager_jupyter.oci.copy import Place, copy_artifact
+    from packager_jupyter.packages.artifact import LATEST, repository
+    from packager_jupyter.services import open_artifact_store
+
+    repo = repository(name)
+    target = open_artifact_store(session.settings, address=address)
+    try:
+        source, there = Place(session.services.oci, repo), Place(target, repo)
+        copy_artifact(source, version, there)
+        newest = source.store.resolve(repo, LATEST).digest
+        if source.store.resolve(repo, version).digest == newest:
+            copy_artifact(source, LATEST, there, overwrite=True)
+    finally:
+        target.close()

@@ -31,7 +31,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--tls-cert", type=_FILE, metavar="FILE", help="Certificate with its chain, PEM.")
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Private key of the certificate, PEM.")
 @click.option("--public-url", metavar="URL", help="Address under which people reach this server.")
-@click.option("--oci-store", metavar="DIR", help="Where the artifacts are kept.")
+@click.option(
+    "--oci-store", metavar="DIR|URL", help="Where the artifacts are kept: a folder or a registry."
+)
 @pass_session
 def serve(
     session: Session,
@@ -54,7 +56,8 @@ def serve(
     if public_url is not None:
         session.set_flag("public_url", public_url)
     if oci_store is not None:
-        session.set_flag("oci_store", str(Path(oci_store).absolute()))
+        is_folder = "://" not in oci_store
+        session.set_flag("oci_store", str(Path(oci_store).absolute()) if is_folder else oci_store)
     given_token = os.environ.get(TOKEN_ENV) or None
     options = ServeOptions(
         host=host, port=port, tls_cert=tls_cert, tls_key=tls_key, token=given_token

@@ -85,8 +85,16 @@ class BlobWriter:
         self._temp.file.write(chunk)
         self.size_bytes += len(chunk)
 
-    def commit(self, *, size_bytes: int | None = None) -> str:
+    @property
+    def algorithm(self) -> str:
+        """What the bytes are hashed with."""
+        return self._hash.name
+
+    def commit(self, *, size_bytes: int | None = None, expected: str | None = None) -> str:
         """Check digest and size, make the blob durable and visible, and return its digest.
+
+        `expected` is a digest that was not yet known when the writer was made; its algorithm is
+        `algorithm`.
 
         Raises
         ------
@@ -99,8 +107,9 @@ class BlobWriter:
                 f"{size_bytes:,} bytes were announced, but {self.size_bytes:,} arrived.",
                 remedy="Send the blob again.",
             )
-        if self._expected not in (None, digest):
-            raise mismatch(str(self._expected), digest)
+        for announced in (self._expected, expected):
+            if announced not in (None, digest):
+                raise mismatch(str(announced), digest)
         if not self._blobs.keep(digest, self.size_bytes):
             target = self._blobs.path(digest)
             make_dirs(target.parent)
