@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from packager_jupyter.errors import BadInputError
-from packager_jupyter.shares.scopes import is_allowed, parse_scope
+from packager_jupyter.shares.scopes import is_allowed, is_repository_allowed, parse_scope
 
 
 def allows(scope, ecosystem, feed, project, action):
@@ -42,5 +42,51 @@ def test_no_scope_allows_nothing():
     "text", ["", "pypi", "pypi/main", "pypi/main:own", "PYPI/main:read", "a/b/c d:read", "x" * 999]
 )
 def test_what_is_no_scope_is_refused(text):
+    with pytest.raises(BadInputError, match="scope"):
+        parse_scope(text)
+
+
+REPOSITORIES = (
+    "packages/climate",
+    "packages/lab/climate",
+    "packages2/x",
+    "pypi/main/demo",
+    "hello",
+)
+
+
+def repositories(scope, action):
+    parsed = [parse_scope(scope)]
+    return [one for one in REPOSITORIES if is_repository_allowed(parsed, one, action=action)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "action", "allowed"),
+    [
+        ("oci/packages/*:read", "read", ["packages/climate", "packages/lab/climate"]),
+        ("oci/packages/climate:read", "read", ["packages/climate"]),
+        ("oci/packages:read", "read", []),
+        ("oci/hello:publish", "publish", ["hello"]),
+        ("oci/hello:publish", "read", ["hello"]),
+        ("oci/hello:publish", "delete", []),
+        ("oci/hello:delete", "read", []),
+        ("oci/*:delete", "delete", list(REPOSITORIES)),
+        ("*/*:read", "read", []),
+        ("*/*/*:publish", "publish", []),
+        ("pypi/main:publish", "read", []),
+    ],
+)
+def test_repositories_are_reached_with_scopes_of_their_own(scope, action, allowed):
+    assert repositories(scope, action) == allowed
+
+
+def test_a_scope_of_repositories_opens_no_feed():
+    for ecosystem, feed in (("pypi", "main"), ("terraform", "main")):
+        assert not allows("oci/*:read", ecosystem, feed, "demo", "read")
+        assert not allows(f"oci/{ecosystem}/{feed}/*:read", ecosystem, feed, "demo", "read")
+
+
+@pytest.mark.parametrize("text", ["oci/:read", "oci/Hello:read", "oci/a[bc]:read", "oci/*:own"])
+def test_what_is_no_scope_of_repositories_is_refused(text):
     with pytest.raises(BadInputError, match="scope"):
         parse_scope(text)
