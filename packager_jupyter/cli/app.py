@@ -9,6 +9,7 @@ from packager_jupyter.cli import (
     contents,
     demo,
     doctor,
+    get,
     listing,
     packages,
     serve,
@@ -49,6 +50,7 @@ for _command in (
     packages.publish,
     shares.share,
     shares.shares,
+    get.get,
     serve.serve,
     settings_command.config,
 ):

@@ -1,0 +1,137 @@
+"""``get``: the files of a share or package into a folder; parallel, resuming, verified."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from packager_jupyter.cli.base import SessionCommand, bytes_option, pass_session
+from packager_jupyter.cli.output import count_of, printable
+from packager_jupyter.cli.values import PACKAGE_REF
+
+if TYPE_CHECKING:
+    from packager_jupyter.cli.base import Session
+    from packager_jupyter.fetch.download import Downloader, GetReport
+    from packager_jupyter.fetch.items import Origin
+
+_SHOWN_FAILURES = 20
+
+
+@click.command("get", cls=SessionCommand)
+@click.argument("origin", metavar="NAME[@V]|URL")
+@click.argument(
+    "folder", metavar="[DIR]", required=False, type=click.Path(file_okay=False, path_type=Path)
+)
+@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N",
+              help="Files at the same time.")  # fmt: skip
+@click.option("--include", multiple=True, metavar="GLOB", help="Only paths like this.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="No paths like this.")
+@click.option("--portable", is_flag=True, help="Change names that Windows does not take.")
+@click.option("--dry-run", is_flag=True, help="List what is missing; fetch nothing.")
+@click.option("--password-stdin", is_flag=True, help="Read the share's password from stdin.")
+@bytes_option
+@pass_session
+def get(
+    session: Session,
+    *,
+    origin: str,
+    folder: Path | None,
+    jobs: int,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    portable: bool,
+    dry_run: bool,
+    password_stdin: bool,
+) -> None:
+    """Fetch the files of a share (by its link) or of a package of this installation.
+
+    Files that are here already are not fetched again; a run that was stopped goes on where it
+    stopped. Sizes and every known checksum are verified. DIR is the current folder by default.
+    """
+    from packager_jupyter.fetch.download import Downloader
+    from packager_jupyter.packages.globs import path_filter
+
+    opened = _open(session, origin, jobs=jobs, password_stdin=password_stdin)
+    try:
+        with session.out.progress("Fetching") as progress:
+            downloader = Downloader(
+                opened,
+                folder or Path.cwd(),
+                jobs=jobs,
+                passes=path_filter(include, exclude),
+                is_portable=portable or os.name == "nt",
+                progress=progress,
+            )
+            report = None if dry_run else downloader.run()
+        if report is None:
+            _show_plan(session, downloader)
+        else:
+            _show_report(session, report, folder or Path.cwd())
+    finally:
+        opened.close()
+
+
+def _open(session: Session, origin: str, *, jobs: int, password_stdin: bool) -> Origin:
+    from packager_jupyter.fetch.package import PackageOrigin
+    from packager_jupyter.fetch.share import ShareOrigin, is_share_url
+
+    if is_share_url(origin):
+        password = os.environ.get("PACKAGER_SHARE_PASSWORD")
+        if password_stdin:
+            password = sys.stdin.readline().rstrip("\r\n")
+        return ShareOrigin(origin, password=password or None, connections=jobs)
+    if password_stdin:
+        raise click.UsageError("--password-stdin goes with the link of a share.")
+    ref = PACKAGE_REF.convert(origin, None, None)
+    contents = session.services.packages.version(ref.name, ref.version or "latest")
+    return PackageOrigin(contents, session.services.sources, title=f"{ref.name}@{contents.version}")
+
+
+def _show_plan(session: Session, downloader: Downloader) -> None:
+    rows = downloader.plan()
+    if session.out.is_json:
+        items = [{"path": i.path, "name": name, "size_bytes": i.size_bytes} for i, name in rows]
+        session.out.json({"items": items, "cursor": None})
+        return
+    for item, name in rows:
+        session.out.line(f"{session.out.size(item.size_bytes):>12}  {printable(name)}")
+    total = sum(item.size_bytes for item, _ in rows)
+    session.out.remark(f"{count_of(len(rows), 'file')} to fetch, {session.out.size(total)}.")
+
+
+def _show_report(session: Session, report: GetReport, folder: Path) -> None:
+    failed = [{"path": f.path, **f.error.to_json()} for f in report.failed]
+    lines = [
+        (
+            f"{count_of(report.files, 'file')} fetched, {session.out.size(report.bytes)}; "
+            f"{report.present:,} were here already."
+        )
+    ]
+    if report.unverified:
+        lines.append(
+            f"{count_of(report.unverified, 'file')} without a known checksum: sizes compared."
+        )
+    if report.renamed:
+        lines.append(f"{count_of(len(report.renamed), 'name')} changed for this system.")
+    value = {
+        "folder": str(folder),
+        "files": report.files,
+        "bytes": report.bytes,
+        "present": report.present,
+        "unverified": report.unverified,
+        "renamed": report.renamed,
+        "failed": failed,
+    }
+    session.out.result(value, *lines)
+    if not report.failed:
+        return
+    session.out.remark(f"{count_of(len(report.failed), 'file')} could not be fetched:")
+    for each in report.failed[:_SHOWN_FAILURES]:
+        session.out.remark(f"  {printable(each.path)}: {printable(str(each.error))}")
+    if len(report.failed) > _SHOWN_FAILURES:
+        session.out.remark(f"  … and {len(report.failed) - _SHOWN_FAILURES:,} more (--json: all)")
+    raise click.exceptions.Exit(1)

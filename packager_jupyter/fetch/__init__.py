@@ -1,0 +1,1 @@
+"""Getting a package's files: parallel, resuming, verified; behind ``packager get``."""

@@ -1,0 +1,255 @@
+"""A share as an origin: any server of this software, reached by its link alone.
+
+Every read starts at the share's own lasting address, so an expired presigned address is renewed by
+reading again. The link's secret and a password go to the share's host only, never to a storage.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import urllib3
+from urllib3 import exceptions as http
+
+from packager_jupyter.errors import (
+    BadInputError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PasswordRequiredError,
+    RateLimitedError,
+    ShareNotFoundError,
+    StorageDeniedError,
+    StorageError,
+    StorageUnreachableError,
+)
+from packager_jupyter.fetch.items import Item
+from packager_jupyter.packages.names import check_path
+from packager_jupyter.packages.times import parse_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from packager_jupyter.errors import (
+        PackagerError,
+    )
+
+_CHUNK_BYTES = 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_REDIRECTS = 5
+_CONNECT_S, _READ_S = 10.0, 60.0
+_OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class ShareOrigin:
+    """A `fetch.items.Origin` over the link of a share.
+
+    Parameters
+    ----------
+    url : str
+        The share's address, a capability address, or any address below it.
+    password : str, optional
+    connections : int, default 8
+    """
+
+    def __init__(self, url: str, *, password: str | None = None, connections: int = 8) -> None:
+        self._base = _base_of(url)
+        self._host = urlsplit(self._base).netloc
+        self._headers = {"X-Share-Token": password} if password else {}
+        self._pool = urllib3.PoolManager(
+            num_pools=16,
+            maxsize=connections,
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
+        )
+        self.title = f"share on {self._host}"
+
+    def items(self) -> Iterator[Item]:
+        """Yield the files of the share's manifest; see `Origin.items`."""
+        answer = self._open(f"{self._base}manifest.jsonl", {})
+        if answer.status != _OK:
+            raise _failure(answer, "the share's list of files")
+        rest = b""
+        try:
+            for chunk in answer.stream(_CHUNK_BYTES):
+                *lines, rest = (rest + chunk).split(b"\n")
+                if len(rest) > _MAX_LINE_BYTES:
+                    raise _not_a_manifest()
+                for line in lines:
+                    yield self._item(line)
+        except http.HTTPError as error:
+            raise _unreachable(self._host, error) from None
+        finally:
+            answer.release_conn()
+        if rest:
+            raise _not_a_manifest()
+
+    def read(self, item: Item, *, start: int) -> Iterator[bytes]:
+        """Yield bytes from `start` on; see `Origin.read`."""
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        answer = self._open(item.locator, headers | {"Accept-Encoding": "identity"})
+        try:
+            if start and answer.status == _OK:
+                yield from _skipped(answer, start)
+                return
+            if answer.status == _UNSATISFIABLE and start == item.size_bytes:
+                return
+            if answer.status not in (_OK, _PARTIAL):
+                raise _failure(answer, item.path)
+            if start and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+                raise StorageError(
+                    f"The storage sent another part of {item.path!r} than was asked for.",
+                    remedy="Try again; if it goes on, tell the owner of the share.",
+                )
+            yield from answer.stream(_CHUNK_BYTES)
+        except http.HTTPError as error:
+            raise _unreachable(self._host, error) from None
+        finally:
+            answer.close()
+            answer.release_conn()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def _open(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        for _ in range(_MAX_REDIRECTS):
+            is_ours = urlsplit(url).netloc == self._host
+            try:
+                answer = self._pool.request(
+                    "GET",
+                    url,
+                    headers=headers | (self._headers if is_ours else {}),
+                    redirect=False,
+                    preload_content=False,
+                )
+            except http.HTTPError as error:
+                raise _unreachable(urlsplit(url).netloc, error) from None
+            if answer.status not in _REDIRECTS:
+                return answer
+            answer.drain_conn()
+            answer.release_conn()
+            url = urljoin(url, answer.headers.get("Location", ""))
+            if urlsplit(url).scheme not in ("http", "https"):
+                break
+        raise StorageError(
+            "The share redirects in a circle or to nowhere.", remedy="Tell the owner of the share."
+        )
+
+    def _item(self, line: bytes) -> Item:
+        try:
+            row: dict[str, Any] = orjson.loads(line)
+            path, size = check_path(row["path"]), row["size"]
+            url = urljoin(self._base, row["url"])
+            checksums = {str(k): str(v).lower() for k, v in row.get("checksums", {}).items()}
+            modified = row.get("modified")
+            modified_s = parse_time(modified) if modified else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise _not_a_manifest() from None
+        if not isinstance(size, int) or size < 0 or not url.startswith(self._base):
+            raise _not_a_manifest()
+        return Item(
+            path=path,
+            size_bytes=size,
+            checksums=checksums,
+            identity=f"{row.get('etag')}/{row.get('version_id')}",
+            modified_s=modified_s,
+            is_attachment=bool(row.get("attachment")),
+            locator=url,
+        )
+
+
+def is_share_url(text: str) -> bool:
+    """Whether `text` looks like the link of a share."""
+    return text.startswith(("http://", "https://"))
+
+
+def _base_of(url: str) -> str:
+    parts = urlsplit(url)
+    head, found, tail = parts.path.partition("/s/")
+    token = tail.split("/", 1)[0]
+    if not found or not token or not parts.netloc:
+        raise BadInputError(
+            "This is not the link of a share.",
+            remedy="Give the whole link, as in https://host/packager/s/…/",
+        )
+    return f"{parts.scheme}://{parts.netloc}{head}/s/{token}/"
+
+
+def _skipped(answer: urllib3.BaseHTTPResponse, start: int) -> Iterator[bytes]:
+    """Yield the rest of a whole answer from a server that does not know parts."""
+    for chunk in answer.stream(_CHUNK_BYTES):
+        if start >= len(chunk):
+            start -= len(chunk)
+            continue
+        yield chunk[start:]
+        start = 0
+
+
+def _failure(answer: urllib3.BaseHTTPResponse, what: str) -> PackagerError:
+    retry = answer.headers.get("Retry-After", "")
+    retry_after_s = int(retry) if retry.isdecimal() else None
+    kind, message, remedy = _FAILURES.get(
+        answer.status,
+        (
+            StorageUnreachableError if answer.status >= 500 else StorageError,  # noqa: PLR2004
+            f"{{what}} was answered with {answer.status}.",
+            "Try again later; if it goes on, tell the owner of the share.",
+        ),
+    )
+    return kind(message.format(what=repr(what)), remedy=remedy, retry_after_s=retry_after_s)
+
+
+_FAILURES: dict[int, tuple[type[PackagerError], str, str]] = {
+    401: (
+        PasswordRequiredError,
+        "The share asks for a password.",
+        (
+            "Give it with --password-stdin or in PACKAGER_SHARE_PASSWORD, or use the link that "
+            "opens the share without one."
+        ),
+    ),
+    403: (
+        StorageDeniedError,
+        "The storage refused {what}.",
+        "Try again; if it goes on, tell the owner of the share.",
+    ),
+    404: (
+        ShareNotFoundError,
+        "There is no {what} here (any more).",
+        "Ask the owner for a new link, or whether the file is gone.",
+    ),
+    409: (
+        ObjectChangedError,
+        "{what} has changed since the version was published.",
+        "Ask the owner to publish a new version.",
+    ),
+    410: (
+        ObjectNotFoundError,
+        "{what} is gone from the storage.",
+        "Ask the owner to publish a new version.",
+    ),
+    429: (RateLimitedError, "The share was asked too often.", "Wait and try again."),
+}
+
+
+def _unreachable(host: str, error: Exception) -> StorageUnreachableError:
+    return StorageUnreachableError(
+        f"{host} does not answer: {type(error).__name__}.",
+        remedy="Check the network and run the same command again: it goes on where it stopped.",
+    )
+
+
+def _not_a_manifest() -> StorageError:
+    return StorageError(
+        "The share's list of files is not one, or was cut off.",
+        remedy="Try again; if it goes on, the server may be of another version.",
+    )
+
+
+def wait_before_retry(error: PackagerError, attempt: int) -> None:
+    """Sleep as long as the server asked for, else longer with each attempt, 30 s at most."""
+    time.sleep(min(error.retry_after_s or 0.5 * 2**attempt, 30.0))
