@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from packager_jupyter.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +46,14 @@ class Done:
 
 @dataclass
 class Cli:
-    """The command line with its own home, state, drafts and environment."""
+    """The command line with its own home, state, drafts and environment.
+
+    With `in_process` commands run in this process, which spares a second each; everything else is
+    the same.
+    """
 
     home: Path
+    in_process: bool = False
     env: dict[str, str] = field(default_factory=dict)
     said: list[Done] = field(default_factory=list)
 
@@ -72,6 +80,11 @@ class Cli:
         cwd: Path | None = None,
         env: dict[str, str] | None = None,
     ) -> Done:
+        environment = self.environment(**(env or {}))
+        if self.in_process:
+            found = run_here(args, stdin=stdin, cwd=cwd or self.root_dir, env=environment)
+            self.said.append(found)
+            return found
         done = subprocess.run(
             [sys.executable, "-m", "packager_jupyter.cli", *args],
             input=stdin,
@@ -79,7 +92,7 @@ class Cli:
             capture_output=True,
             text=True,
             check=False,
-            env=self.environment(**(env or {})),
+            env=environment,
             cwd=cwd or self.root_dir,
             timeout=240,
         )
@@ -140,6 +153,29 @@ class Cli:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 process.wait(60)
+
+
+def run_here(args: tuple[str, ...], *, stdin: str | None, cwd: Path, env: dict[str, str]) -> Done:
+    """Run one command in this process, with the streams and the environment of another."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    old_env, old_cwd, old_streams = (
+        dict(os.environ),
+        Path.cwd(),
+        (sys.stdin, sys.stdout, sys.stderr),
+    )
+    try:
+        os.environ.clear()
+        os.environ.update(env)
+        os.chdir(cwd)
+        sys.stdin, sys.stdout, sys.stderr = io.StringIO(stdin or ""), out, err
+        code = main(args)
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = old_streams
+        os.chdir(old_cwd)
+        os.environ.clear()
+        os.environ.update(old_env)
+    texts = [stream.buffer.getvalue().decode() for stream in (out, err)]
+    return Done(args, code, *texts)
 
 
 def dump(database: Path) -> bytes:
