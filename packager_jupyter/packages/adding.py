@@ -268,11 +268,14 @@ def _put_folder(adding: Adding, selection: Selection, entries: list[Entry]) -> N
     uri = adding.source.uri
     root = adding.learn_root(entries[0]) if entries else ""
     here = _Group(adding, selection)
+    size_bytes = hashed = 0
     for entry in entries:
         key = entry.key
         name_at = key.rfind("/") + 1
         prefix, name = key[:name_at], key[name_at:]
         if prefix != here.prefix:
+            here.end(size_bytes, hashed)
+            size_bytes = hashed = 0
             here.go_to(prefix)
         if passes is not None and not passes(key[cut:]):
             adding.files_filtered += 1
@@ -290,7 +293,17 @@ def _put_folder(adding: Adding, selection: Selection, entries: list[Entry]) -> N
         if (
             here.is_plain
             and len(name) < here.room
-            and is_plain_name(name)
+            and (
+                (
+                    name.isascii()
+                    and name.isprintable()
+                    and "~" not in name
+                    and "\\" not in name
+                    and name
+                    and name[0] != "."
+                )
+                or is_plain_name(name)
+            )
             and size is not None
             and (extra is not None or not checksums)
             and entry.version_id is None
@@ -299,13 +312,15 @@ def _put_folder(adding: Adding, selection: Selection, entries: list[Entry]) -> N
             and uri(key) == root + key
         ):
             here.append((here.number, name, size, modified, pack_etag(etag), extra))
-            here.size_bytes += size
-            here.hashed += extra is not None
+            size_bytes += size
+            if extra is not None:
+                hashed += 1
         else:
-            here.end()
+            here.end(size_bytes, hashed)
+            size_bytes = hashed = 0
             _put_one(adding, selection, entry)
             here.begin()
-    here.end()
+    here.end(size_bytes, hashed)
 
 
 class _Group(FolderRows):
@@ -323,7 +338,6 @@ class _Group(FolderRows):
 
     def go_to(self, prefix: str) -> None:
         """Go on with the keys that begin with `prefix`, which is empty or ends in ``/``."""
-        self.end()
         self.prefix = prefix
         self.is_plain = False
         path = self.selection.target

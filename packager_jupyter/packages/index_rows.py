@@ -63,11 +63,12 @@ def pack_etag(etag: str | None) -> PackedEtag:
     if etag is None:
         return None
     try:
+        if len(etag) == _MD5_HEX:
+            packed = bytes.fromhex(etag)
+            return packed if packed.hex() == etag else etag
         packed = bytes.fromhex(etag[:_MD5_HEX])
         if len(packed) != _MD5_BYTES or packed.hex() != etag[:_MD5_HEX]:
             return etag
-        if len(etag) == _MD5_HEX:
-            return packed
         parts = int(etag[_MD5_HEX + 1 :])
         if parts > 0 and etag[_MD5_HEX:] == f"-{parts}":
             return packed + parts.to_bytes((parts.bit_length() + 7) // 8)

@@ -286,22 +286,21 @@ def _with_known_checksums(old: FullRow, new: FullRow) -> FullRow:
 class FolderRows:
     """Plain rows of one folder after another, appended in a caller's own loop.
 
-    The caller appends rows to `append` and adds to `size_bytes` and `hashed`; `end` counts them.
-    Between `end` and `begin` others may put rows too.
+    The caller appends rows to `append` and tells their bytes and checksums to `end`, which counts
+    them. Between `end` and `begin` others may put rows too.
     """
 
-    __slots__ = ("_rows", "_start", "append", "folder", "hashed", "number", "size_bytes", "writer")
+    __slots__ = ("_rows", "_start", "append", "folder", "number", "writer")
 
     def __init__(self, writer: IndexWriter) -> None:
         self.writer = writer
         self.folder: Folder | None = None
-        self.number = self.size_bytes = self.hashed = self._start = 0
+        self.number = self._start = 0
         self._rows: list[PlainRow] = []
         self.append: Callable[[PlainRow], None] = self._rows.append
 
     def move_to(self, folder: Folder) -> None:
-        """Count what was put, and go on with another folder."""
-        self.end()
+        """Go on with another folder, after `end`."""
         self.folder = folder
         self.number = folder.id
         self.begin()
@@ -312,10 +311,9 @@ class FolderRows:
         self.append = self._rows.append
         self._start = len(self._rows)
 
-    def end(self) -> None:
-        """Count what was put."""
+    def end(self, size_bytes: int, hashed: int) -> None:
+        """Count the rows that were appended since `begin`: their bytes, how many have checksums."""
         files = len(self._rows) - self._start
         if files and self.folder is not None:
-            self.writer.note(self.folder, files, self.size_bytes, self.hashed)
+            self.writer.note(self.folder, files, size_bytes, hashed)
             self._start = len(self._rows)
-        self.size_bytes = self.hashed = 0

@@ -149,6 +149,7 @@ class _Loader:
         self._prefix: str | None = None
         self._source: str | None = None
         self._root = self._key_prefix = ""
+        self._size_bytes = self._hashed = 0
 
     def load(self, block: bytes) -> None:
         """Put every line of a block and insert them."""
@@ -183,20 +184,24 @@ class _Loader:
                 text = record.get("modified")
                 modified = NO_TIME if text is None else parse_time(text)
                 rows.append((rows.number, name, size, modified, pack_etag(etag), extra))
-                rows.size_bytes += size
-                rows.hashed += extra is not None
+                self._size_bytes += size
+                self._hashed += extra is not None
             else:
                 self._put(record)
         self._last = last
-        rows.end()
+        self._end()
         self._writer.insert_batch()
         # The batch may have let go of the folders in memory.
         self._prefix = None
 
+    def _end(self) -> None:
+        self._rows.end(self._size_bytes, self._hashed)
+        self._size_bytes = self._hashed = 0
+
     def _go_to(self, prefix: str, name: str, record: dict[str, Any]) -> None:
         self._prefix = prefix
         self._source = None
-        self._rows.end()
+        self._end()
         if prefix:
             check_path(prefix[:-1])
         key, uri = record.get("x-key", ""), record.get("key", "")
@@ -212,7 +217,7 @@ class _Loader:
 
     def _put(self, record: dict[str, Any]) -> None:
         """Take one line the long way, with every check of `Pointer.from_line`."""
-        self._rows.end()
+        self._end()
         self._writer.put_pointer(Pointer.from_line(orjson.dumps(record)))
         self._rows.begin()
 
