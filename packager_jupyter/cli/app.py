@@ -6,6 +6,7 @@ import click
 
 from packager_jupyter._version import __version__
 from packager_jupyter.cli import (
+    check,
     contents,
     demo,
     doctor,
@@ -47,6 +48,9 @@ for _command in (
     contents.show,
     contents.status,
     contents.versions,
+    check.diff,
+    check.verify,
+    check.hash_,
     packages.publish,
     shares.share,
     shares.shares,

@@ -51,7 +51,7 @@ def show(
     if ref is None:
         _show_packages(session)
         return
-    opened = _open(session, ref)
+    opened = open_contents(session, ref)
     folder = path.rstrip("/")
     try:
         pages = (
@@ -66,7 +66,8 @@ def show(
     _show_folder(session, opened, folder, first=first, rest=pages)
 
 
-def _open(session: Session, ref: PackageRef) -> Contents:
+def open_contents(session: Session, ref: PackageRef) -> Contents:
+    """Return the draft or version that a person named; see ``show``."""
     packages = session.services.packages
     if ref.version not in (None, _DRAFT):
         return packages.version(ref.name, ref.version)

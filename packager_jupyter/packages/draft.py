@@ -8,6 +8,7 @@ publishing takes a lock of its own.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packager_jupyter.errors import (
@@ -17,7 +18,7 @@ from packager_jupyter.errors import (
     PathNotFoundError,
 )
 from packager_jupyter.io import file_lock, make_dirs, write_atomic
-from packager_jupyter.packages import index_edit
+from packager_jupyter.packages import index_edit, index_query
 from packager_jupyter.packages.adding import add_fetched, fetch, prefetch, select
 from packager_jupyter.packages.attachments import AttachmentFolder
 from packager_jupyter.packages.base import (
@@ -34,7 +35,7 @@ from packager_jupyter.packages.publish import Publisher, check_attachments
 from packager_jupyter.packages.status import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from packager_jupyter.oci.base import OciStore
@@ -179,6 +180,20 @@ class Draft:
             writer.finish()
             check_attachments(writer.connection, attached)
             return adding.report(writer.counts)
+
+    @explain_disk()
+    def set_checksums(self, found: Sequence[tuple[Pointer, Mapping[str, str]]]) -> int:
+        """Add computed checksums to pointers that still are what they were; return how many."""
+        if not found:
+            return 0
+        with self._index.write() as writer:
+            kept = [
+                replace(pointer, checksums={**pointer.checksums, **checksums})
+                for pointer, checksums in found
+                if index_query.get(writer.connection, pointer.path) == pointer
+            ]
+            writer.add_pointers(kept)
+        return len(kept)
 
     @explain_disk()
     def attach(self, data: bytes, path: str) -> Attachment:

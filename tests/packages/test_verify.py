@@ -1,0 +1,221 @@
+"""Verify, hash and diff against real storage: exactly what differs is named, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from packager_jupyter.packages.diff import with_renames
+from packager_jupyter.packages.expected import ExpectedTable
+from packager_jupyter.packages.hashing import hash_draft
+from packager_jupyter.packages.pointer import Pointer
+from packager_jupyter.packages.verify import Verifier
+from packager_jupyter.sources.catalog import CredentialRef, SourceOptions
+
+KEYS = [
+    "top.txt",
+    *(f"obs/{n:03}.dat" for n in range(40)),
+    "obs/deep/a b.txt",
+    "obs/deep/+%41#&.txt",
+    "other/é.txt",
+    "z/last.txt",
+]
+
+
+class Bucket:
+    """A fresh bucket with `KEYS`, connected as source ``lake``."""
+
+    def __init__(self, rgw, services, *, versioned=False):
+        self.client, self.name = rgw.client(), rgw.bucket()
+        if versioned:
+            self.client.put_bucket_versioning(
+                Bucket=self.name, VersioningConfiguration={"Status": "Enabled"}
+            )
+        for key in KEYS:
+            self.put(key, key.encode())
+        services.sources.add(
+            "lake",
+            f"s3://{self.name}",
+            options=SourceOptions(endpoint_url=rgw.endpoint_url, region=rgw.region),
+            credential=CredentialRef("stored"),
+            secret={
+                "AWS_ACCESS_KEY_ID": rgw.access_key,
+                "AWS_SECRET_ACCESS_KEY": rgw.secret_key,
+            },
+        )
+
+    def put(self, key, data):
+        self.client.put_object(Bucket=self.name, Key=key, Body=data)
+
+    def delete(self, key):
+        self.client.delete_object(Bucket=self.name, Key=key)
+
+
+@pytest.fixture
+def bucket(rgw, services):
+    return Bucket(rgw, services)
+
+
+@pytest.fixture
+def draft(bucket, services):
+    made = services.packages.create("ocean")
+    made.add("lake", [""])
+    return made
+
+
+def verify(services, contents, **options):
+    problems = []
+    report = Verifier(contents, services.sources.open, on_problem=problems.append, **options).run()
+    return report, {problem.path: problem.kind for problem in problems}
+
+
+def test_an_untouched_package_verifies_by_listing(services, draft):
+    report, problems = verify(services, draft)
+    assert (report.is_ok, report.files, problems) == (True, len(KEYS), {})
+
+
+@pytest.mark.parametrize("mode", ["listing", "singly"])
+def test_exactly_what_differs_is_named(services, bucket, draft, mode, monkeypatch):
+    if mode == "singly":
+        monkeypatch.setattr("packager_jupyter.packages.verify.HEADS_BELOW", 1000)
+    version = services.packages.version("ocean", draft.publish(now_s=1).version)
+    bucket.put("obs/007.dat", b"another content")
+    bucket.delete("obs/009.dat")
+    bucket.delete("z/last.txt")
+    bucket.put("obs/0075.dat", b"new, and of no interest")
+    report, problems = verify(services, version)
+    assert problems == {
+        "obs/007.dat": "changed",
+        "obs/009.dat": "missing",
+        "z/last.txt": "missing",
+    }
+    assert (report.files, dict(report.problems)) == (len(KEYS), {"changed": 1, "missing": 2})
+
+
+def test_the_same_content_again_is_the_same_object(services, bucket, draft):
+    bucket.put("obs/007.dat", b"obs/007.dat")
+    assert verify(services, draft)[1] == {}
+
+
+def test_a_pinned_version_holds_whatever_is_current(rgw, services):
+    bucket = Bucket(rgw, services, versioned=True)
+    draft = services.packages.create("pinned")
+    for key in KEYS[:3]:
+        draft.add("lake", [key])
+    assert all(pointer.version_id for pointer in draft.iter_pointers())
+    bucket.put(KEYS[0], b"newer")
+    bucket.delete(KEYS[1])
+    assert verify(services, draft)[1] == {}
+
+
+def test_a_listing_that_strays_is_given_up_without_losing_a_file(
+    services, bucket, draft, monkeypatch
+):
+    monkeypatch.setattr("packager_jupyter.packages.verify.STRAY_FREE", 0)
+    monkeypatch.setattr("packager_jupyter.packages.verify.STRAY_FACTOR", 0)
+    draft.remove([f"obs/{n:03}.dat" for n in range(0, 40, 2)])
+    bucket.delete("obs/039.dat")
+    report, problems = verify(services, draft)
+    assert problems == {"obs/039.dat": "missing"}
+    assert report.files == len(KEYS) - 20
+
+
+def test_a_source_that_is_gone_makes_every_file_unreadable(services, draft):
+    services.sources.remove("lake")
+    report, problems = verify(services, draft)
+    assert set(problems.values()) == {"unreadable"}
+    assert report.files == len(problems) == len(KEYS)
+
+
+def test_a_denied_storage_is_not_called_missing(services, rgw, draft):
+    services.sources.update(
+        "lake",
+        credential=CredentialRef("stored"),
+        secret={"AWS_ACCESS_KEY_ID": rgw.access_key, "AWS_SECRET_ACCESS_KEY": "wrong"},
+    )
+    _, problems = verify(services, draft)
+    assert set(problems.values()) == {"denied"}
+    assert len(problems) == len(KEYS)
+
+
+def test_hashing_fills_what_is_lacking_and_deep_verify_reads_it(services, bucket, draft):
+    report = hash_draft(draft, services.sources.open, algorithms=("sha256", "md5"))
+    assert (report.files, report.failed) == (len(KEYS), [])
+    for pointer in draft.iter_pointers():
+        data = pointer.key.encode()
+        assert pointer.checksums["sha256"] == hashlib.sha256(data).hexdigest()
+        assert pointer.checksums["md5"] == hashlib.md5(data).hexdigest()
+    again = hash_draft(draft, services.sources.open, algorithms=("sha256", "md5"))
+    assert (again.files, again.skipped) == (0, len(KEYS))
+    assert verify(services, draft, is_deep=True)[1] == {}
+
+
+def test_hashing_refuses_an_object_that_is_another_now(services, bucket, draft):
+    bucket.put("top.txt", b"TOP.TXT")
+    report = hash_draft(draft, services.sources.open)
+    assert [path for path, _ in report.failed] == ["top.txt"]
+    assert "sha256" not in draft.get("top.txt").checksums
+
+
+def test_a_stopped_run_keeps_its_finished_batches(services, draft, monkeypatch):
+    monkeypatch.setattr("packager_jupyter.packages.hashing._BATCH", 8)
+
+    def stop(files, _bytes):
+        if files == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        hash_draft(draft, services.sources.open, progress=stop)
+    done = sum("sha256" in pointer.checksums for pointer in draft.iter_pointers())
+    assert done == 16
+    assert hash_draft(draft, services.sources.open).files == len(KEYS) - 16
+
+
+def test_deep_verify_finds_bytes_that_do_not_have_their_checksum(services, draft):
+    pointer = draft.get("top.txt")
+    draft.set_checksums([(pointer, {"sha256": "0" * 64})])
+    report, problems = verify(services, draft, is_deep=True)
+    assert problems == {"top.txt": "corrupt"}
+    assert report.unhashed == sum(not p.checksums for p in draft.iter_pointers())
+
+
+def test_diff_names_added_removed_changed_and_renamed(services, bucket, draft):
+    first = services.packages.version("ocean", draft.publish(now_s=1).version)
+    bucket.put("obs/000.dat", b"changed")
+    bucket.put("obs/100.dat", b"added")
+    draft.add("lake", ["obs/000.dat", "obs/100.dat"], to="obs")
+    draft.remove(["obs/001.dat"])
+    draft.move("top.txt", "renamed.txt")
+    found = {change.path: change.kind for change in with_renames(first, draft)}
+    assert found == {
+        "obs/000.dat": "changed",
+        "obs/100.dat": "added",
+        "obs/001.dat": "removed",
+        "renamed.txt": "renamed",
+    }
+
+
+def pointers(*keys):
+    return iter([Pointer(key.replace("/", "_"), "s", key, key, 1) for key in keys])
+
+
+@pytest.mark.parametrize(
+    ("keys", "prefixes"),
+    [
+        (["a"], ["a"]),
+        (["a/b/1", "a/b/2"], ["a/b/1", "a/b/2"]),
+        (["a/b/1", "a/c/1", "a/c/2"], ["a/b/", "a/c/"]),
+        ([f"a/{n}" for n in range(30)], ["a/"]),
+        ([f"{n}/x" for n in range(30)], [""]),
+        (["a/x", "a0", "a!"], ["a!", "a/", "a0"]),
+        (["a", "a/x", "ab"], ["a", "a/", "ab"]),
+    ],
+)
+def test_prefixes_cover_everything_and_little_else(keys, prefixes):
+    with ExpectedTable() as table:
+        table.fill(pointers(*keys))
+        assert table.prefixes("s") == prefixes
+        covered = [row.key for prefix in prefixes for row in table.below("s", prefix)]
+        assert sorted(covered) == sorted(keys)
+        assert sum(table.count("s", prefix) for prefix in prefixes) == len(keys)
