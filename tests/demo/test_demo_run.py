@@ -75,6 +75,10 @@ def test_demo_shows_everything_and_stops_on_ctrl_c(world, require, tmp_path):
         original = folder / "storage" / curate.SAMPLE_FILE
         assert sha256(fetched.read_bytes()).digest() == sha256(original.read_bytes()).digest()
         assert b"jupyter-config-data" in get(shown["lab_url"])
+        own = ("--data-dir", str(folder / "state"))
+        link = cli.ok("share", shown["package"], *own).out.strip()
+        assert link.startswith(shown["share_url"].partition("s/")[0]), "it finds this JupyterLab"
+        assert b"Kelda Seamount" in get(link)
         children = psutil.Process(process.pid).children(recursive=True)
         assert children
         commands = " ".join(part for child in children for part in child.cmdline())
