@@ -63,15 +63,15 @@ export function exactDate(seconds: number): string {
     .replace(/\.\d+Z$/, ' UTC');
 }
 
-/** How long something still lasts: `6 days`, `3 hours`, `12 minutes`. */
+/** How long something still lasts, rounded: `6 days`, `3 hours`, `12 minutes`. */
 export function formatLeft(leftS: number, trans: TranslationBundle): string {
   if (leftS >= 2 * DAY_S) {
-    return trans.__('%1 days', Math.floor(leftS / DAY_S));
+    return trans.__('%1 days', Math.round(leftS / DAY_S));
   }
   if (leftS >= 2 * HOUR_S) {
-    return trans.__('%1 hours', Math.floor(leftS / HOUR_S));
+    return trans.__('%1 hours', Math.round(leftS / HOUR_S));
   }
-  const minutes = Math.max(1, Math.floor(leftS / MINUTE_S));
+  const minutes = Math.max(1, Math.round(leftS / MINUTE_S));
   return trans._n('%1 minute', '%1 minutes', minutes);
 }
 

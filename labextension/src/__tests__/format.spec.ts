@@ -53,7 +53,8 @@ describe('dates', () => {
   it('say how long something lasts', () => {
     expect(formatLeft(6 * 86_400 + 5, trans)).toBe('6 days');
     expect(formatLeft(3 * 3600 + 5, trans)).toBe('3 hours');
-    expect(formatLeft(90, trans)).toBe('1 minute');
+    expect(formatLeft(7 * 86_400 - 2, trans)).toBe('7 days');
+    expect(formatLeft(70, trans)).toBe('1 minute');
   });
 
   it('take a language that Intl knows', () => {

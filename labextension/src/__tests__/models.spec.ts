@@ -361,6 +361,28 @@ describe('work', () => {
     model.dispose();
   });
 
+  it('that ends before it is seen running has ended all the same', async () => {
+    let reads = 0;
+    const done = job({ state: 'done' });
+    const { model } = server({
+      jobs: () => Promise.resolve([done]),
+      addFiles: () => Promise.resolve(done),
+      packages: () => {
+        reads += 1;
+        return Promise.resolve([packageNamed('ocean')]);
+      }
+    });
+    await model.start();
+    model.sources.reveal('lake');
+    await settle();
+    model.sources.tree.toggleSelected(2);
+    await model.addSelectionTo('ocean');
+    await settle();
+    expect(reads).toBe(2);
+    expect(model.jobs.rows.map(row => row.job.state)).toEqual(['done']);
+    model.dispose();
+  });
+
   it('that ended before the page was opened is not shown', async () => {
     const { model } = server({
       jobs: () => Promise.resolve([job({ state: 'done' })])

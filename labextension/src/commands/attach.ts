@@ -73,7 +73,7 @@ export function addAttachCommands(
           if (attachments.some(attachment => attachment.path === path)) {
             throw takenError(context, path);
           }
-          await packages.attach(name, path, new Blob([emptyNotebook()]));
+          await packages.attach(name, path, new Blob([emptyNotebook(context)]));
           await openInDraft(context, name, path);
         }
       });
@@ -176,8 +176,21 @@ function bytesOf(file: Contents.IModel): Blob {
   return new Blob([bytes]);
 }
 
-function emptyNotebook(): string {
-  const notebook = { cells: [], metadata: {}, nbformat: 4, nbformat_minor: 5 };
+/** A notebook with nothing in it, for the kernel that this server starts by default. */
+function emptyNotebook({ app }: ICommandContext): string {
+  const { specs } = app.serviceManager.kernelspecs;
+  const spec = specs?.kernelspecs[specs.default];
+  const kernelspec = spec && {
+    display_name: spec.display_name,
+    language: spec.language,
+    name: spec.name
+  };
+  const notebook = {
+    cells: [],
+    metadata: kernelspec ? { kernelspec } : {},
+    nbformat: 4,
+    nbformat_minor: 5
+  };
   return `${JSON.stringify(notebook, null, 1)}\n`;
 }
 

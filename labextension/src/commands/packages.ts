@@ -1,4 +1,5 @@
 import { Clipboard, Dialog, showDialog } from '@jupyterlab/apputils';
+import type { IDocumentManager } from '@jupyterlab/docmanager';
 import {
   addIcon,
   copyIcon,
@@ -7,19 +8,23 @@ import {
   refreshIcon
 } from '@jupyterlab/ui-components';
 
-import { draftIcon, publishedIcon } from '../icons';
 import { PackagerError } from '../api/errors';
+import type { IPackageDetail } from '../api/types';
 import { formatCount } from '../format';
+import { draftIcon, publishedIcon } from '../icons';
 import type { IAttachmentItem } from '../model/packages';
 import type { ICommandContext } from './context';
 import { textArg, textArgs } from './context';
 import { CommandIDs } from './ids';
 
 /** Commands of the Packages section. */
-export function addPackageCommands(context: ICommandContext): void {
+export function addPackageCommands(
+  context: ICommandContext,
+  documents: IDocumentManager | null
+): void {
   addDraftCommands(context);
   addContentCommands(context);
-  addPublishCommands(context);
+  addPublishCommands(context, documents);
 }
 
 function addDraftCommands(context: ICommandContext): void {
@@ -73,6 +78,7 @@ function addDraftCommands(context: ICommandContext): void {
             : trans.__(
                 'Its list of files and its folder with README and notebooks go away. Nothing of it was published. The files it points to stay where they are.'
               ),
+        defaultButton: 0,
         buttons: [
           Dialog.cancelButton({ label: trans.__('Cancel') }),
           Dialog.warnButton({ label: trans.__('Delete') })
@@ -150,6 +156,7 @@ async function removeAttachment(
     body: trans.__(
       'Its bytes are in the draft and nowhere else. Published versions keep theirs.'
     ),
+    defaultButton: 0,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: trans.__('Delete') })
@@ -161,7 +168,10 @@ async function removeAttachment(
   }
 }
 
-function addPublishCommands(context: ICommandContext): void {
+function addPublishCommands(
+  context: ICommandContext,
+  documents: IDocumentManager | null
+): void {
   const { app, model, client, trans } = context;
   const { packages } = model;
   const { commands } = app;
@@ -179,10 +189,9 @@ function addPublishCommands(context: ICommandContext): void {
         return;
       }
       await packages.attempt(async () => {
-        const [status, detail] = await Promise.all([
-          client.draftStatus(name),
-          client.package(name)
-        ]);
+        const detail = await client.package(name);
+        await saveOpen(documents, detail);
+        const status = await client.draftStatus(name);
         if (status.files + status.attachments === 0) {
           throw nothingToPublish(context, name);
         }
@@ -224,6 +233,20 @@ function addPublishCommands(context: ICommandContext): void {
         path: 'package.yaml'
       })
   });
+}
+
+/** What is frozen is what is on disk: save what is still only in an editor. */
+async function saveOpen(
+  documents: IDocumentManager | null,
+  { folder, attachments }: IPackageDetail
+): Promise<void> {
+  const paths = ['package.yaml', ...attachments.map(({ path }) => path)];
+  for (const path of folder === null ? [] : paths) {
+    const widget = documents?.findWidget(`${folder}/${path}`, null);
+    if (widget?.context.model.dirty) {
+      await widget.context.save();
+    }
+  }
 }
 
 function nothingToPublish(

@@ -13,6 +13,7 @@ import {
 
 import type { IShare } from '../api/types';
 import { exactDate, formatCount, versionName } from '../format';
+import { exampleFile } from '../recipes';
 import type { ICommandContext } from './context';
 import { textArg, textArgs } from './context';
 import { CommandIDs } from './ids';
@@ -70,7 +71,9 @@ export function addShareCommands(context: ICommandContext): void {
           submit: share => shares.create(share)
         });
         if (created) {
-          await showShareResult(created, trans);
+          const { share } = created;
+          const file = await exampleFile(client, share.package, share.version);
+          await showShareResult(created, file, trans);
         }
       });
     }
@@ -105,7 +108,10 @@ export function addShareCommands(context: ICommandContext): void {
       id: 'Id of the share; without it, the active row'
     }),
     execute: async args => {
-      const share = shareOf(textArg(args, 'id'));
+      const id = shareOf(textArg(args, 'id'))?.id ?? null;
+      // How often it was used by now is what the question is about.
+      await shares.refresh();
+      const share = id === null ? null : shareOf(id);
       if (share && (await confirmRevoke(context, share))) {
         await shares.attempt(() => shares.revoke(share.id));
       }
@@ -144,6 +150,7 @@ async function confirmRevoke(
       '%1 It stops working for everyone at once and cannot be brought back. Links to single files that were handed out already run out within the hour.',
       used
     ),
+    defaultButton: 0,
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.warnButton({ label: trans.__('Revoke') })

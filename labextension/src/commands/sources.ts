@@ -94,6 +94,7 @@ function addChangeCommands(context: ICommandContext): void {
         body: trans.__(
           'Its data stays where it is. Packages that point into it cannot be fetched until a source of that name is connected again. A stored key is forgotten.'
         ),
+        defaultButton: 0,
         buttons: [
           Dialog.cancelButton({ label: trans.__('Cancel') }),
           Dialog.warnButton({ label: trans.__('Remove') })

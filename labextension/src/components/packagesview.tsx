@@ -87,6 +87,9 @@ export class PackagesView extends VDomRenderer<PackagesModel> {
   private _renderBar(current: IPackage): React.JSX.Element {
     const { _trans: trans } = this;
     const { commands } = this._context;
+    // What is published as it is, is there to be shared.
+    const isNew =
+      (current.draft?.is_changed ?? false) || current.versions === 0;
     const run = (command: string): void =>
       void commands.execute(command, { name: current.name });
     return (
@@ -127,13 +130,14 @@ export class PackagesView extends VDomRenderer<PackagesModel> {
               }
             />
             <Button
-              isPrimary
+              isPrimary={isNew}
               label={trans.__('Publish…')}
               onClick={() => run(CommandIDs.publish)}
             />
           </>
         )}
         <Button
+          isPrimary={!isNew}
           label={trans.__('Share…')}
           isDisabled={current.versions === 0}
           title={

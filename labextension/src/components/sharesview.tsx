@@ -18,6 +18,8 @@ export class SharesView extends VDomRenderer<SharesModel> {
     this._trans = context.trans;
     this.addClass('jp-packager-view');
     this.addClass('jp-packager-shares');
+    // What can be shared depends on what is published.
+    context.model.packages.stateChanged.connect(this.update, this);
   }
 
   protected override render(): React.JSX.Element {

@@ -10,6 +10,7 @@ import type {
 } from '../api/types';
 import { CopyLine } from '../components/parts';
 import { exactDate, versionName } from '../format';
+import { curlLine, wgetLine } from '../recipes';
 import type { FormValues, IForm } from './form';
 import { Choice, Field, More, openForm } from './form';
 
@@ -208,41 +209,40 @@ function SelectField(props: {
 /** Show the link and the lines that use it: the capability is known at this moment only. */
 export async function showShareResult(
   created: ICreatedShare,
+  exampleFile: string | null,
   trans: TranslationBundle
 ): Promise<void> {
   const { share, url, capability_url: capability } = created;
-  const files = `${(capability ?? url).replace(/\/$/, '')}/urls.txt`;
+  const open = capability ?? url;
   await showDialog({
     title: trans.__('%1 is shared', share.package),
     body: (
       <div className="jp-packager-form">
-        <span className="jp-packager-field-label">{trans.__('Link')}</span>
-        <CopyLine text={url} label={trans.__('Link')} trans={trans} />
+        <Line label={trans.__('Link')} text={url} trans={trans} />
         {capability && (
+          <Line
+            label={trans.__('Link that needs no password')}
+            text={capability}
+            trans={trans}
+            hint={trans.__(
+              'For programs and close colleagues. It is shown this once; whoever has it can read.'
+            )}
+          />
+        )}
+        {exampleFile !== null && (
           <>
-            <span className="jp-packager-field-label">
-              {trans.__('Link that needs no password')}
-            </span>
-            <CopyLine
-              text={capability}
-              label={trans.__('Link that needs no password')}
+            <Line
+              label={trans.__('One file, in a terminal')}
+              text={curlLine(open, exampleFile)}
               trans={trans}
             />
-            <p className="jp-packager-field-hint">
-              {trans.__(
-                'For programs and close colleagues. It is shown this once; whoever has it can read.'
-              )}
-            </p>
+            <Line
+              label={trans.__('All files, in a terminal')}
+              text={wgetLine(open, share.package)}
+              trans={trans}
+            />
           </>
         )}
-        <span className="jp-packager-field-label">
-          {trans.__('All files, in a terminal')}
-        </span>
-        <CopyLine
-          text={`curl -fsSL ${files} | wget -c -x -nH -i -`}
-          label={trans.__('All files, in a terminal')}
-          trans={trans}
-        />
         <p className="jp-packager-field-hint">
           {share.expires_s === null
             ? trans.__('It works until you revoke it.')
@@ -252,4 +252,22 @@ export async function showShareResult(
     ),
     buttons: [Dialog.okButton({ label: trans.__('Done') })]
   });
+}
+
+/** A labelled line to copy. */
+function Line(props: {
+  label: string;
+  text: string;
+  hint?: string;
+  trans: TranslationBundle;
+}): React.JSX.Element {
+  return (
+    <div className="jp-packager-field">
+      <span className="jp-packager-field-label">{props.label}</span>
+      <CopyLine text={props.text} label={props.label} trans={props.trans} />
+      {props.hint && (
+        <span className="jp-packager-field-hint">{props.hint}</span>
+      )}
+    </div>
+  );
 }

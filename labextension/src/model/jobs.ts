@@ -43,9 +43,9 @@ export class JobsModel extends VDomModel {
     return this._rows;
   }
 
-  /** A job that this page saw running has ended. */
+  /** A job that this page began or saw running has ended. */
   get ended(): ISignal<this, IJob> {
-    return this._ended;
+    return this._jobEnded;
   }
 
   /** Find the work that runs already, then follow it. */
@@ -54,9 +54,14 @@ export class JobsModel extends VDomModel {
     await this._poll.start();
   }
 
-  /** Follow a job that was just begun. */
+  /** Follow a job that was just begun; what was done to the same package before is old news. */
   async follow(job: IJob): Promise<void> {
     this._seen.add(job.id);
+    for (const { job: old } of this._rows) {
+      if (old.state === 'done' && old.subject === job.subject) {
+        this._dismissed.add(old.id);
+      }
+    }
     this._put([job, ...this._rows.map(row => row.job)]);
     await this._poll.refresh();
   }
@@ -96,14 +101,14 @@ export class JobsModel extends VDomModel {
 
   private _put(jobs: readonly IJob[]): void {
     const now = Date.now() / 1000;
-    const before = new Map(this._rows.map(row => [row.job.id, row]));
     const ended: IJob[] = [];
     const rows: IJobRow[] = [];
     for (const job of jobs) {
-      const last = before.get(job.id);
       if (job.state === 'running') {
         this._seen.add(job.id);
-      } else if (last?.job.state === 'running') {
+      } else if (this._seen.has(job.id) && !this._ended.has(job.id)) {
+        // Short work may have ended before it was seen running.
+        this._ended.add(job.id);
         ended.push(job);
       }
       if (this._seen.has(job.id) && !this._dismissed.has(job.id)) {
@@ -113,7 +118,7 @@ export class JobsModel extends VDomModel {
     this._rows = rows;
     this.stateChanged.emit();
     for (const job of ended) {
-      this._ended.emit(job);
+      this._jobEnded.emit(job);
     }
   }
 
@@ -123,7 +128,8 @@ export class JobsModel extends VDomModel {
   private _rows: IJobRow[] = [];
   private _seen = new Set<string>();
   private _dismissed = new Set<string>();
-  private _ended = new Signal<this, IJob>(this);
+  private _ended = new Set<string>();
+  private _jobEnded = new Signal<this, IJob>(this);
 }
 
 /** Files a second since the job began. */

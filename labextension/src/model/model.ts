@@ -100,6 +100,20 @@ export class PackagerModel extends VDomModel {
     ]);
   }
 
+  /** A file of Jupyter was written or deleted: it may belong to a draft. */
+  fileChanged(path: string): void {
+    if (this._server.kind !== 'ready') {
+      return;
+    }
+    const root = this._server.status.root_dir;
+    if (
+      root !== null &&
+      path.startsWith(root ? `${root}/packages/` : 'packages/')
+    ) {
+      this.packages.refreshSoon();
+    }
+  }
+
   /** Add what is ticked in the sources to a draft, as jobs, one for each source. */
   async addSelectionTo(name: string): Promise<void> {
     const { selection } = this.sources.tree;

@@ -1,6 +1,7 @@
 /** Packages: drafts with their files and attachments, and the versions published from them. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { Debouncer } from '@lumino/polling';
 
 import type {
   IAttachment,
@@ -12,6 +13,9 @@ import type {
 import type { IPackagerClient } from '../tokens';
 import type { Loader } from '../tree/level';
 import { SectionModel } from './section';
+
+/** Changes that come together are read once. */
+const REFRESH_MS = 500;
 
 interface IBase {
   readonly id: string;
@@ -96,6 +100,11 @@ export class PackagesModel extends SectionModel<PackageItem> {
     );
   }
 
+  /** Read again soon: something outside of here may have changed a draft. */
+  refreshSoon(): void {
+    void this._debouncer.invoke();
+  }
+
   setCurrent(name: string | null): void {
     if (name !== this._current) {
       this._current = name;
@@ -138,6 +147,11 @@ export class PackagesModel extends SectionModel<PackageItem> {
   async detach(name: string, path: string): Promise<void> {
     await this.client.detach(name, path);
     await this.refresh();
+  }
+
+  override dispose(): void {
+    this._debouncer.dispose();
+    super.dispose();
   }
 
   /** Open a package and make it the active row. */
@@ -239,6 +253,7 @@ export class PackagesModel extends SectionModel<PackageItem> {
     };
   }
 
+  private _debouncer = new Debouncer(() => this.refresh(), REFRESH_MS);
   private _packages: IPackage[] = [];
   private _current: string | null = null;
 }

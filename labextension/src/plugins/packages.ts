@@ -39,8 +39,15 @@ export const packagesPlugin: JupyterFrontEndPlugin<void> = {
     const translation = translator ?? nullTranslator;
     const trans = translation.load(DOMAIN);
     const context = { app, client, model, trans };
-    addPackageCommands(context);
+    addPackageCommands(context, documents);
     addAttachCommands(context, documents, translation);
+    // Drafts are ordinary files: saving a README in an editor changes its package.
+    app.serviceManager.contents.fileChanged.connect((_, change) => {
+      const path = change.newValue?.path ?? change.oldValue?.path;
+      if (path) {
+        model.fileChanged(path);
+      }
+    }, model);
     for (const command of PALETTE) {
       palette?.addItem({ command, category: trans.__('Packager') });
     }
