@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ACCESS_LOG = "packager_jupyter.access"
 SHOWN_CHARS = 6
 HIDDEN = "[secret]"
+_SCRUBBED = {"is_scrubbed": True}
 
 # For jupyter_server's own access line, which scrubs by parts of parameter names.
 SCRUB_KEYS = ["ignature", "redential", "ecurity-Token", "sig", "password", "Token", "secret"]
@@ -31,14 +32,16 @@ _NAMES = (
     r"(?:[a-z]+_)*(?:secret_access_key|secret_key|session_token|account_key|sas_token"
     r"|connection_string|password|passwd)|AccountKey|SharedAccessSignature|SharedAccessKey"
 )
+# s/<token>[~<secret>] and local/<token>; what is shorter is no token but a folder's name
+_TOKEN_IN_PATH = re.compile(rf"(/(?:s|local)/)([\w.-]{{{SHOWN_CHARS}}})[\w.~%-]{{10,}}")
+_SIX_REMAIN = r"\1\2…"
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # ?name=value of an address, also percent-encoded inside another address
     (
         re.compile(rf"(?i)((?:[?&;]|%3f|%26)(?:{_PARAMETERS})(?:=|%3d))[^&;\s\"'<>]+"),
         rf"\1{HIDDEN}",
     ),
-    # s/<token>[~<secret>] and local/<token>; what is shorter is no token but a folder's name
-    (re.compile(rf"(/(?:s|local)/)([\w.-]{{{SHOWN_CHARS}}})[\w.~%-]{{10,}}"), r"\1\2…"),
+    (_TOKEN_IN_PATH, _SIX_REMAIN),
     (re.compile(r"\b(pkgr_[a-z]+_)[\w-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"(?i)\b(basic|bearer|token)\s+[\w.~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?i)\b(x-share-token['\"]?\s*[:=]\s*['\"]?)[^\s,'\"]+"), rf"\1{HIDDEN}"),
@@ -104,22 +107,21 @@ def install(loggers: Iterable[logging.Logger] = ()) -> None:
 def log_access(handler: RequestHandler) -> None:
     """Log one finished request: Tornado's ``log_function`` of our own server.
 
-    The query string never appears: it may hold keys and names that are nobody else's business.
+    The query string never appears: it may hold keys and names that are nobody else's business. Of
+    the path only what may be a token is cut, as this runs for every file of a download.
     """
-    request = handler.request
     status = handler.get_status()
-    level = logging.INFO
-    if status >= 500:  # noqa: PLR2004  # RFC 9110 15.6
-        level = logging.ERROR
-    path, mark, _query = request.uri.partition("?") if request.uri else ("", "", "")
-    logging.getLogger(ACCESS_LOG).log(
+    level = logging.ERROR if status >= 500 else logging.INFO  # noqa: PLR2004  # RFC 9110 15.6
+    logger = logging.getLogger(ACCESS_LOG)
+    if not logger.isEnabledFor(level):
+        return
+    request = handler.request
+    path, mark, _query = (request.uri or "").partition("?")
+    path = scrub(path) if "pkgr_" in path else _TOKEN_IN_PATH.sub(_SIX_REMAIN, path)
+    query = "?…" if mark else ""
+    logger.log(
         level,
-        "%d %s %s%s %s %.1fms %s",
-        status,
-        request.method,
-        scrub(path),
-        mark and "?…",
-        request.remote_ip,
-        1000 * request.request_time(),
-        getattr(handler, "request_id", "-"),
+        f"{status} {request.method} {path}{query} {request.remote_ip} "  # noqa: G004  # once, here
+        f"{1000 * request.request_time():.1f}ms {getattr(handler, 'request_id', '-')}",
+        extra=_SCRUBBED,
     )

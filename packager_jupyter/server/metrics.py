@@ -27,7 +27,9 @@ class Metrics:
     """Counters of one server; labels are routes of the table, never addresses."""
 
     def __init__(self) -> None:
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._registry = CollectorRegistry()
+        self._series: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "packager_requests",
             "Requests answered.",
@@ -47,8 +49,17 @@ class Metrics:
 
     def observe(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answered request."""
-        self._requests.labels(route, method, str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        # Routes, methods and statuses are few; asking for their series anew costs more than the
+        # counting.
+        series = self._series.get((route, method, status))
+        if series is None:
+            series = (
+                self._requests.labels(route, method, str(status)),
+                self._seconds.labels(route),
+            )
+            self._series[route, method, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def render(self, jobs: JobTable) -> bytes:
         """Return the numbers in Prometheus' text format."""
