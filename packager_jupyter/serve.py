@@ -15,6 +15,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -27,13 +28,13 @@ from packager_jupyter.server import logs
 from packager_jupyter.server.base import FORM_BYTES, PackagerHandler
 from packager_jupyter.server.context import ServerContext, settings_for
 from packager_jupyter.server.mount import mount, plain_class
-from packager_jupyter.server.routes import Route, Rule, routes
+from packager_jupyter.server.registry.oci.sessions import UploadTable
+from packager_jupyter.server.routes import Route, Rule, root_routes, routes
 from packager_jupyter.server.standalone import TokenAuthenticator
 from packager_jupyter.shares.api_tokens import ApiTokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tornado.iostream import IOStream
 
@@ -135,10 +136,16 @@ class StandaloneServer:
         self._ssl = _ssl_context(options)
         self.url = ""
         authenticator = TokenAuthenticator(ApiTokens(services.db), startup_token=self.token)
+        self._uploads = UploadTable(
+            services.oci,
+            Path(services.settings.data_dir) / "incoming",
+            max_bytes=services.settings.max_upload_bytes,
+        )
         self.app = web.Application(
-            mount(routes(), prefix="/"),
+            mount((*root_routes(), *routes()), prefix="/"),
             default_handler_class=plain_class(NOWHERE),
             log_function=logs.log_access,
+            packager_oci_uploads=self._uploads,
             **settings_for(services, authenticator, self.context),
         )
         self._listener = _Listener(
@@ -186,6 +193,7 @@ class StandaloneServer:
         ):
             await asyncio.sleep(0.02)  # Tornado tells nobody when a stream is flushed
         await self._listener.close_all_connections()
+        self._uploads.close()
         self.context.close()
 
 

@@ -90,6 +90,14 @@ class BlobWriter:
         """What the bytes are hashed with."""
         return self._hash.name
 
+    def rehash(self, digest: str) -> None:
+        """Go on with the algorithm of `digest`; reads what was written so far."""
+        self._temp.file.flush()
+        self._hash = new_hash(digest)
+        with self._temp.path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                self._hash.update(chunk)
+
     def commit(self, *, size_bytes: int | None = None, expected: str | None = None) -> str:
         """Check digest and size, make the blob durable and visible, and return its digest.
 

@@ -15,10 +15,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packager_jupyter.errors import BadInputError, DigestMismatchError, PackagerError
+from packager_jupyter.errors import (
+    BadInputError,
+    ConflictError,
+    DigestMismatchError,
+    PackagerError,
+)
 from packager_jupyter.io import make_dirs, sweep_temp
 from packager_jupyter.oci.base import CHUNK_BYTES
-from packager_jupyter.oci.blobs import GRACE_S, PRIVATE_FOLDER, explain_disk
+from packager_jupyter.oci.blobs import GRACE_S, PRIVATE_FOLDER, explain_disk, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -133,10 +138,10 @@ class Collector:
         store: LayoutStore,
         repo: str,
         *,
-        grace_s: float,
-        trash_s: float,
-        untagged: bool,
-        dry_run: bool,
+        grace_s: float = GRACE_S,
+        trash_s: float = TRASH_S,
+        untagged: bool = False,
+        dry_run: bool = False,
     ) -> None:
         self._store = store
         self._repo = repo
@@ -193,6 +198,10 @@ class Collector:
                 gone.add(descriptor.digest)
         return gone
 
+    def needed(self) -> set[str]:
+        """Return the digests of all manifests of the repository and of what they name."""
+        return self._mark(self._store.index(self._repo))
+
     def _mark(self, index: LayoutIndex) -> set[str]:
         """Return the digests of all manifests and blobs that must stay."""
         reader = self._store.manifests
@@ -239,6 +248,33 @@ class Collector:
                     purged += 1
                     purged_bytes += stat.st_size
         return GcReport(purged=purged, purged_bytes=purged_bytes)
+
+
+@explain_disk()
+def delete_blob(store: LayoutStore, repo: str, digest: str) -> None:
+    """Move a blob that no manifest needs to the trash, however young it is.
+
+    Raises
+    ------
+    BlobNotFoundError
+        The repository does not hold it.
+    ConflictError
+        A manifest needs it.
+    """
+    if store.blobs(repo).size(digest) is None:
+        raise not_found(digest)
+    with store.lock(repo):
+        if digest in Collector(store, repo).needed():
+            raise ConflictError(
+                f"A manifest of {repo} needs {digest}.",
+                remedy="Delete the manifests that name it first.",
+            )
+        trash = store.folder(repo) / PRIVATE_FOLDER / "trash"
+        make_dirs(trash)
+        try:
+            store.blobs(repo).path(digest).rename(trash_path(trash, digest))
+        except FileNotFoundError:
+            raise not_found(digest) from None
 
 
 def trash_path(folder: Path, digest: str) -> Path:

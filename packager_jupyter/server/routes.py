@@ -6,7 +6,7 @@ from functools import cache
 
 from packager_jupyter.server.rules import Route, Rule
 
-__all__ = ["Route", "Rule", "routes"]
+__all__ = ["Route", "Rule", "root_routes", "routes"]
 
 
 @cache
@@ -29,3 +29,14 @@ def routes() -> tuple[Route, ...]:
         *API_ROUTES,
         NOTHING,
     )
+
+
+@cache
+def root_routes() -> tuple[Route, ...]:
+    """Return the routes that protocols fix at the root of a host: for the standalone server alone.
+
+    They come before `routes`.
+    """
+    from packager_jupyter.server.registry.oci import OCI_ROUTES
+
+    return OCI_ROUTES

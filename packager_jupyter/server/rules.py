@@ -23,7 +23,12 @@ Verb = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 _SEGMENT = "[^/]+"
 # A package name may hold one "/", as it is or as %2F (see packages.names).
-_PATTERNS = {"package": f"{_SEGMENT}(?:/{_SEGMENT})?", "path": ".*", "rest": ".*"}
+_PATTERNS = {
+    "package": f"{_SEGMENT}(?:/{_SEGMENT})?",
+    "path": ".*",
+    "rest": ".*",
+    "repository": ".+",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,9 @@ class Route:
     ----------
     path : str
         Below the host's prefix, without a leading ``/``. ``{package}`` matches a package name
-        (one segment or two), ``{path}`` and ``{rest}`` match anything, every other ``{name}`` one
-        segment. They reach the handler's methods as keyword arguments, percent-decoded once.
+        (one segment or two), ``{repository}`` one segment or more, ``{path}`` and ``{rest}``
+        anything, every other ``{name}`` one segment. They reach the handler's methods as keyword
+        arguments, percent-decoded once.
     handler : subclass of PackagerHandler
     verbs : mapping of verb to Rule
         Exactly the verbs that the handler implements, ``OPTIONS`` apart.

@@ -55,8 +55,8 @@ def parse_scope(text: str) -> RegistryScope:
         raise BadInputError(
             f"{text[:120]!r} is no scope of a registry.",
             remedy="Write ECOSYSTEM/FEED:ACTION or ECOSYSTEM/FEED/PROJECT-GLOB:ACTION with read, "
-            "publish or delete, for example pypi/main/demo-*:publish, or oci/REPOSITORY-GLOB:ACTION "
-            "for repositories of artifacts, for example oci/packages/*:read.",
+            "publish or delete, for example pypi/main/demo-*:publish; for artifacts "
+            "oci/REPOSITORY-GLOB:ACTION, for example oci/packages/*:read.",
         )
     action = cast("RegistryAction", match["action"])
     if grammar is _OCI_SCOPE:

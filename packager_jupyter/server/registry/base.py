@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from packager_jupyter.shares.scopes import RegistryAction, RegistryScope
 
 _ACTIONS: dict[str, RegistryAction] = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
-_REALM = 'Basic realm="packager", charset="UTF-8"'
+REALM = 'Basic realm="packager", charset="UTF-8"'
 
 
 class RegistryHandler(PackagerHandler):
@@ -73,7 +73,7 @@ class RegistryHandler(PackagerHandler):
             return
         self.spec = await self.call(self.feeds.spec, self.ecosystem, self.path_kwargs["feed"])
         action = _ACTIONS.get(self.request.method or "", "publish")
-        carried = _carried_token(self.request.headers)
+        carried = carried_token(self.request.headers)
         if carried is None and action == "read" and self.spec.is_anonymous_read:
             self._start_body()
             return
@@ -128,7 +128,7 @@ class RegistryHandler(PackagerHandler):
     def render_failure(self, failure: Failure) -> None:
         """Answer as always, with the challenge that package clients understand."""
         if failure.status == NotAuthenticatedError.status:
-            self.set_header("WWW-Authenticate", _REALM)
+            self.set_header("WWW-Authenticate", REALM)
         super().render_failure(failure)
 
 
@@ -174,7 +174,7 @@ class UploadHandler(RegistryHandler):
         super().on_connection_close()
 
 
-def _carried_token(headers: Any) -> str | None:
+def carried_token(headers: Any) -> str | None:
     """Return the token that a client carries, in whichever way its kind of client does.
 
     ``Authorization: Basic`` (pip, uv, twine, poetry, bundler, NuGet reads: the password, or the
