@@ -47,6 +47,14 @@ T = TypeVar("T")
 
 FORM_BYTES = 64 * 1024
 
+_DEFAULT_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+}
+
 log = logging.getLogger(__name__)
 _process = secrets.token_hex(4)
 _numbers = itertools.count(1)
@@ -208,14 +216,11 @@ class PackagerHandler(web.RequestHandler):
     def set_default_headers(self) -> None:
         """Set what is right for an answer that is no page; pages set their own policy."""
         super().set_default_headers()
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header(
-            "Content-Security-Policy",
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        )
-        self.set_header("X-Request-Id", self.request_id)
+        headers = self._headers
+        # Set on every answer of every redirect: constants need no check of their characters.
+        for name, value in _DEFAULT_HEADERS.items():
+            headers[name] = value
+        headers["X-Request-Id"] = self.request_id
         self.clear_header("Server")
 
     def compute_etag(self) -> str | None:

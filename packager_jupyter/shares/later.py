@@ -45,21 +45,28 @@ class Later(Generic[T]):
         self._delay_s = delay_s
         self._waiting: list[T] = []
         self._lock = threading.Lock()
+        self._has_items = threading.Event()
+        self._is_closed = threading.Event()
         self._writing = threading.Lock()
-        self._timer: threading.Timer | None = None
-        self._is_closed = False
+        self._thread: threading.Thread | None = None
 
     def add(self, item: T) -> None:
         """Keep `item` for the next write; never blocks on the database."""
         with self._lock:
             self._waiting.append(item)
-            self._arm()
+            if len(self._waiting) > 1:
+                return
+            self._has_items.set()
+            if self._thread is None and not self._is_closed.is_set():
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
 
     def flush(self) -> None:
         """Write what waits now; items stay for the next time when the database is out of reach."""
         with self._writing:
             with self._lock:
                 items, self._waiting = self._waiting, []
+                self._has_items.clear()
             if not items:
                 return
             try:
@@ -69,30 +76,25 @@ class Later(Generic[T]):
 
     def close(self) -> None:
         """Write what waits and stop."""
-        with self._lock:
-            self._is_closed = True
-            timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
+        self._is_closed.set()
+        self._has_items.set()
+        if self._thread is not None:
+            self._thread.join()
         self.flush()
 
-    def _arm(self) -> None:
-        if self._timer is None and not self._is_closed:
-            self._timer = threading.Timer(self._delay_s, self._on_time)
-            self._timer.daemon = True
-            self._timer.start()
-
-    def _on_time(self) -> None:
-        with self._lock:
-            self._timer = None
-        self.flush()
+    def _run(self) -> None:
+        # One thread for good: starting one for each write would hold up whoever adds.
+        while not self._is_closed.is_set():
+            self._has_items.wait()
+            self._is_closed.wait(self._delay_s)
+            self.flush()
 
     def _keep(self, items: list[T], error: Exception) -> None:
         with self._lock:
             self._waiting = items + self._waiting
             lost = max(0, len(self._waiting) - MAX_WAITING)
             del self._waiting[:lost]
-            self._arm()
+            self._has_items.set()
         _log.warning(
             "Could not write %s (%s); %d wait for the next try, %d were dropped.",
             self._what,

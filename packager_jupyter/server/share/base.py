@@ -39,7 +39,6 @@ FORM_COOKIE = "packager_form"
 SHARE_HEADER = "X-Share-Token"
 NO_TICKET = "-"
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_")
-_EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag"
 
 
 class ShareHandler(PackagerHandler):
@@ -72,8 +71,7 @@ class ShareHandler(PackagerHandler):
         share = await self.find(segment)
         if share.is_open:
             # Needs no cookie: whoever has the link may read it from any page.
-            self.set_header("Access-Control-Allow-Origin", "*")
-            self.set_header("Access-Control-Expose-Headers", _EXPOSED)
+            self._headers["Access-Control-Allow-Origin"] = "*"
         elif not self._has_cookie(share):
             password = self._sent_password()
             if password is None:

@@ -18,7 +18,7 @@ from packager_jupyter.server.share.names import content_disposition, media_type_
 from packager_jupyter.server.share.objects import PointerHandler
 from packager_jupyter.server.share.pages import CONTENT_POLICY
 from packager_jupyter.server.share.ranges import http_date
-from packager_jupyter.server.share.sending import stream
+from packager_jupyter.server.share.sending import EXPOSED, stream
 
 if TYPE_CHECKING:
     from packager_jupyter.packages.pointer import Pointer
@@ -62,6 +62,7 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         if counted is not None:
             await counted
         self.set_status(307)
+        self.clear_header("Content-Type")
         self.set_header("Location", url)
         self.finish()
 
@@ -73,6 +74,7 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         self.set_header("Content-Type", _media_type(pointer, entry))
         self.set_header("Content-Disposition", content_disposition(pointer.name))
         self.set_header("Accept-Ranges", "bytes")
+        self.set_header("Access-Control-Expose-Headers", EXPOSED)
         if etag is not None and etag.isascii() and etag.isprintable():
             self.set_header("ETag", f'"{etag}"')
         if modified_s is not None:

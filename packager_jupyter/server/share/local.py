@@ -34,9 +34,6 @@ class LocalHandler(PackagerHandler):
         source, entry = await self.call(self._find, grant.source, grant.key)
         # The address itself is the permission, as that of a storage: any page may use it.
         self.set_header("Access-Control-Allow-Origin", self.cross_origin)
-        self.set_header(
-            "Access-Control-Expose-Headers", "Accept-Ranges, Content-Length, Content-Range, ETag"
-        )
         name = grant.filename or grant.key.rpartition("/")[2]
         sending = Sending(
             self,

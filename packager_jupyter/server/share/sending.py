@@ -6,7 +6,6 @@ redirect.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.iostream import StreamClosedError
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     )
 
 SLICE_BYTES = 64 * 1024
+# What a page of another site may read, where `Access-Control-Allow-Origin` lets it.
+EXPOSED = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag"
 
 
 class Sending:
@@ -67,6 +68,7 @@ class Sending:
         handler.set_header("Content-Disposition", content_disposition(filename, kind=kind))
         handler.set_header("Content-Security-Policy", BYTES_POLICY)
         handler.set_header("Cache-Control", "private, no-cache")
+        handler.set_header("Access-Control-Expose-Headers", EXPOSED)
         if etag is not None:
             handler.set_header("ETag", f'"{etag}"')
         if modified_s is not None:
@@ -142,8 +144,7 @@ async def stream(handler: PackagerHandler, read: Callable[[], Iterator[bytes]]) 
             handler.write(chunk)
             sent_bytes += len(chunk)
             await handler.flush()
-            # A fast client never makes flush wait: others must get their turn.
-            await asyncio.sleep(0)
+            # A fast client never makes flush wait; waiting for the thread gives others their turn.
             chunk = await handler.call(next, chunks, None)
         _check_length(handler, sent_bytes)
     except StreamClosedError:
