@@ -105,9 +105,12 @@ def source() -> None:
 def source_add(session: Session, /, name: str, url: str, **options: Any) -> None:
     """Connect a storage under NAME.
 
-    URL is s3://bucket/prefix, azure://account/container/prefix or file:///folder. At most one
+    URL is s3://bucket/prefix, azure://account/container/prefix, file:///folder or list:FILE (a
+    text or JSON file of addresses). At most one
     credential option; secrets never stand on the command line.
     """
+    if url.startswith("list:"):
+        url = f"list:{Path(url.removeprefix('list:')).absolute()}"
     credential, secret = _credential(url, options)
 
     from packager_jupyter.sources.catalog import SourceOptions

@@ -1,4 +1,4 @@
-"""The registry of kinds: what `s3`, `azure` and `local` are to the rest of the house.
+"""The registry of kinds: what `s3`, `azure`, `local` and `list` are to the rest of the house.
 
 A new kind of storage is one row here and one module beside this one.
 """
@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError
-from packager_jupyter.sources.spec import check_options, parse_bucket_url, parse_file_url
+from packager_jupyter.sources.spec import (
+    check_options,
+    parse_bucket_url,
+    parse_file_url,
+    parse_list_url,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -72,19 +77,21 @@ KINDS: dict[str, Kind] = {
         _azure_endpoint,
     ),
     "local": Kind("file", "packager_jupyter.sources.local", parse_file_url),
+    "list": Kind("list", "packager_jupyter.sources.listed", parse_list_url),
 }
 
 
 def kind_of(url: str) -> str:
     """Return the kind of source that an address names; raises `BadInputError`."""
-    scheme, separator, _ = url.partition("://")
+    scheme, separator, _ = url.partition(":" if url.startswith("list:") else "://")
     for name, kind in KINDS.items():
         if separator and kind.scheme == scheme:
             kind.check_url(url)
             return name
     raise BadInputError(
         f"{url[:120]!r} is no address of a storage.",
-        remedy="Write s3://bucket/prefix, azure://account/container/prefix or file:///folder.",
+        remedy="Write s3://bucket/prefix, azure://account/container/prefix, file:///folder or "
+        "list:FILE.",
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
+HIDDEN = "[secret]"  # what the hosts' own log filter writes too
 _SECRET_PARAMETER = re.compile(
     r"(?i)\b(X-Amz-Signature|X-Amz-Security-Token|X-Amz-Credential|Signature|sig|AWSAccessKeyId)"
     r"(=|:|%3D)[^&\s\"']+"
@@ -19,8 +20,8 @@ _SCRUBBED = ("urllib3.connectionpool", "urllib3.util.retry", "azure.core", "azur
 
 
 def redact(text: str) -> str:
-    """Replace the values of signing parameters in `text` by ``***``."""
-    return _SECRET_PARAMETER.sub(r"\1\2***", text)
+    """Replace the values of signing parameters in `text` by `HIDDEN`."""
+    return _SECRET_PARAMETER.sub(rf"\1\2{HIDDEN}", text)
 
 
 class _Mute(logging.Filter):

@@ -207,3 +207,15 @@ def parse_file_url(url: str) -> str:
             remedy="Write it as file:///folder; write '?' as %3F and '#' as %23.",
         )
     return folder
+
+
+def parse_list_url(url: str) -> str:
+    """Return the absolute file of ``list:FILE``; raises `BadInputError`."""
+    file = url.removeprefix("list:").removeprefix("//")
+    if not url.startswith("list:") or not file.startswith("/") or _CONTROL.search(file):
+        raise BadInputError(
+            f"{url[:120]!r} is not the address of a list.",
+            remedy="Write it as list:/folder/file.txt, with the whole path of a file on this "
+            "machine.",
+        )
+    return file

@@ -55,6 +55,12 @@ def check_allowed(
             check_endpoint_allowed(endpoint, settings.endpoint_hosts)
     if url.startswith("file:"):
         _check_folder(settings, Path(parse_file_url(url)), what="folder")
+    if url.startswith("list:"):
+        raise ForbiddenError(
+            "A list of addresses cannot be connected through the API, as this server would ask "
+            "every address in it.",
+            remedy="Have the server's administrator connect it: packager source add NAME list:FILE",
+        )
     if options.ca_bundle is not None:
         _check_folder(settings, Path(options.ca_bundle), what="file")
     if credential.kind not in _OWN_CREDENTIALS and not is_owner:
