@@ -221,6 +221,13 @@ def test_a_read_that_breaks_off_goes_on_where_it_was(fake_s3, misbehaving):
     assert [headers.get("If-Match") for headers in sent] == [None, '"e"', '"e"', '"e"']
 
 
+def test_a_read_that_gets_on_is_not_given_up(fake_s3, misbehaving):
+    data = b"0123456789" * 2
+    breaks = [body(data, at, cut=1) for at in range(len(data) - 1)]
+    misbehaving.script = [*breaks, body(data, len(data) - 1)]
+    assert b"".join(fake_s3.read("k")) == data
+
+
 def test_a_read_does_not_mix_two_objects(fake_s3, misbehaving):
     misbehaving.script = [body(b"x" * 5000, cut=1000), Reply.s3_error(412, "PreconditionFailed")]
     with pytest.raises(ObjectChangedError):

@@ -9,6 +9,7 @@ import random
 import pytest
 
 from packager_jupyter.errors import BadInputError
+from packager_jupyter.sources import s3_client
 from packager_jupyter.sources.s3_client import S3Access, S3Place
 from packager_jupyter.sources.sigv4 import S3Keys, SigV4Layout, learn_layout, presigner
 
@@ -85,6 +86,8 @@ PLACES = [
         ],
         [None, True, False],
     )
+    # No host name begins with a bucket and ends with an IPv6 address; newer Pythons say so.
+    if endpoint_url is None or "[" not in endpoint_url or path_style
 ]
 
 
@@ -259,14 +262,19 @@ def test_secrets_do_not_show():
     assert TOKEN_KEYS.session_token not in shown
 
 
-def test_the_environment_changes_nothing(monkeypatch, tmp_path):
+@pytest.mark.parametrize("names_file", [True, False])
+def test_the_environment_changes_nothing(monkeypatch, tmp_path, names_file):
     place = S3Place("b-b", "eu-west-1", None, None)
     expected = S3Access(place, KEYS).presign_key("k", method="GET", ttl_s=60).split("X-Amz-Date")[0]
-    hostile = tmp_path / "config"
-    hostile.write_text("[default]\nregion = xx-evil-1\nendpoint_url = http://127.0.0.1:1\n")
+    hostile = tmp_path / ".aws" / "config"
+    hostile.parent.mkdir()
+    hostile.write_text(
+        "[default]\nregion = xx-evil-1\nendpoint_url = http://127.0.0.1:1\n"
+        "use_fips_endpoint = true\ns3 =\n  use_accelerate_endpoint = true\n"
+    )
     for name, value in {
+        "HOME": str(tmp_path),
         "AWS_PROFILE": "nonexistent",
-        "AWS_CONFIG_FILE": str(hostile),
         "AWS_ACCESS_KEY_ID": "AMBIENT",
         "AWS_SECRET_ACCESS_KEY": "AMBIENT",
         "AWS_SESSION_TOKEN": "AMBIENT",
@@ -277,6 +285,10 @@ def test_the_environment_changes_nothing(monkeypatch, tmp_path):
         "AWS_USE_DUALSTACK_ENDPOINT": "true",
     }.items():
         monkeypatch.setenv(name, value)
+    if names_file:
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(hostile))
+        monkeypatch.setenv("HOME", "/nonexistent")
+    s3_client._sealed_session.cache_clear()
     url = S3Access(place, KEYS).presign_key("k", method="GET", ttl_s=60)
     assert url.split("X-Amz-Date")[0] == expected
     plain = S3Access(place, None).signer(ttl_s=60, method="GET", prefix="")("k")
