@@ -36,6 +36,7 @@ LEVELS = {
     "api": 8,  # what the REST API says, without HTTP
     "server": 9,
     "client": 9,
+    "fetch": 9,
     "extension": 10,
     "serve": 10,
     "hub": 10,
