@@ -1,9 +1,9 @@
 """Fixtures that every test may ask for: real storage servers, a browser, the packager's services.
 
-A server that cannot run here is a skip that names what to install; with ``CI=true`` every skip
-that says ``install`` is a failure, as everything can be had there. ``PACKAGER_TEST_RGW`` and
-``PACKAGER_TEST_AZURITE`` name the connection file of a server that runs already (see
-``tests/peers``).
+A server that cannot run here is a skip that names what to install; with ``CI=true`` a skip that
+names a Debian, npm or PyPI package is a failure, as all of them can be had there.
+``PACKAGER_TEST_RGW`` and ``PACKAGER_TEST_AZURITE`` name the connection file of a server that runs
+already (see ``tests/peers``).
 
 pytest-jupyter is not loaded for all: a folder that needs ``jp_fetch`` imports it in its own
 conftest, because its automatic fixtures make a Jupyter server for each test.
@@ -12,6 +12,7 @@ conftest, because its automatic fixtures make a Jupyter server for each test.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -30,17 +31,18 @@ if TYPE_CHECKING:
 
     from packager_jupyter.services import Services
 
+CAN_BE_HAD = re.compile(r"\b(Debian|npm|PyPI) packages?\b")
 MARKED_FIXTURES = {"rgw", "azurite", "browser"}
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With ``CI=true``, let a test fail that skips for want of what could be installed."""
+    """With ``CI=true``, let a test fail that skips for want of a package that can be had."""
     report = yield
     is_skip = report.skipped and not hasattr(report, "wasxfail")
     if is_skip and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]
-        if "install" in reason:
+        if CAN_BE_HAD.search(reason):
             report.outcome = "failed"
             report.longrepr = f"{reason}\n(with CI=true nothing that can be had is skipped)"
     return report

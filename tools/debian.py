@@ -34,6 +34,8 @@ FOR_TESTS = (
     DebianPackage("docker-registry", "a real OCI registry"),
     DebianPackage("git", "what is committed is checked"),
     DebianPackage("libatomic1", "playwright's driver is linked with it"),
+    DebianPackage("openssl", "makes the certificate of a test"),
+    DebianPackage("rclone", "fetches shares as people do"),
     DebianPackage("skopeo", "reads our OCI layouts with a reader that is not ours"),
     DebianPackage("strace", "shows that writes reach the disk in the right order"),
     DebianPackage("unzip", "opens our ZIP files with a reader that is not ours"),

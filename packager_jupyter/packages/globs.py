@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MAX_PATTERN_LENGTH = 1024
 _SPECIAL = frozenset("*?[")
-_TOKEN = re.compile(r"\*+|\?|\[[!^]?.[^\]]*\]|.", re.DOTALL)
+_TOKEN = re.compile(r"\*+|\?|\[(?:[!^].|[^!^])[^\]]*\]|.", re.DOTALL)
 _ANY = None
 """Stands for ``**`` in a compiled pattern."""
 

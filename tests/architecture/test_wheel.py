@@ -18,7 +18,7 @@ BUILT = ROOT / "packager_jupyter" / "labextension"
 def wheel_names(tmp_path_factory) -> set[str]:
     """Return the names in a wheel of this checkout, around the sidebar that is built already."""
     if not (BUILT / "package.json").exists() or (BUILT / "build_log.json").exists():
-        pytest.skip("the sidebar is not built for production: install it with jlpm build:prod")
+        pytest.skip("the npm package in labextension is not built for production: jlpm build:prod")
     folder = tmp_path_factory.mktemp("wheel")
     done = subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],

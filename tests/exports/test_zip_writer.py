@@ -79,7 +79,9 @@ def test_an_empty_archive_is_one(tmp_path):
     assert zipfile.ZipFile(io.BytesIO(data)).namelist() == []
 
 
-@pytest.mark.skipif(not shutil.which("unzip"), reason="unzip not found: install unzip")
+@pytest.mark.skipif(
+    not shutil.which("unzip"), reason="unzip not found: install the Debian package unzip"
+)
 def test_unzip_agrees(tmp_path):
     data, _ = archive(Pairs([(name, b"x" * 1000) for name in NAMES]))
     (tmp_path / "a.zip").write_bytes(data)

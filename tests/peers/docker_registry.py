@@ -118,10 +118,16 @@ class DockerRegistry(Peer[RegistryConnection]):
         return str(ca_bundle)
 
 
+def _in_order(scope: str) -> str:
+    thing, _, actions = scope.rpartition(":")
+    return f"{thing}:{','.join(sorted(actions.split(',')))}"
+
+
 class TokenServer:
     """Gives Bearer tokens for a Basic login, as the distribution's token specification says.
 
-    `seen` holds (scopes, login sent or not) of each request; `life_s` is how long tokens live.
+    `seen` holds (scopes, login sent or not) of each request, the actions of a scope in alphabetical
+    order, as the registry asks for them in any; `life_s` is how long tokens live.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -162,7 +168,7 @@ class TokenServer:
         login = base64.b64encode(f"{USERNAME}:{PASSWORD}".encode()).decode()
         is_known = request.headers.get("Authorization") == f"Basic {login}"
         scopes = query.get("scope", [])
-        self.seen.append((scopes, is_known))
+        self.seen.append(([_in_order(scope) for scope in scopes], is_known))
         body = json.dumps(
             {"token": self._token(scopes if is_known else []), "expires_in": self.life_s}
         ).encode()
