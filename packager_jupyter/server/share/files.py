@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
     from packager_jupyter.shares.model import Share
-    from packager_jupyter.sources.base import Entry
-
-# What storages say when nobody told them.
-UNTOLD = frozenset({None, "", "application/octet-stream", "binary/octet-stream"})
 
 
 class FilesHandler(PointerHandler, AttachmentHandler):
@@ -71,7 +67,7 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         etag = entry.etag or pointer.etag
         modified_s = entry.modified_s if entry.modified_s is not None else pointer.modified_s
         self.set_header("Content-Length", str(pointer.size_bytes))
-        self.set_header("Content-Type", _media_type(pointer, entry))
+        self.set_header("Content-Type", _media_type(pointer))
         self.set_header("Content-Disposition", content_disposition(pointer.name))
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Access-Control-Expose-Headers", EXPOSED)
@@ -101,11 +97,9 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         await stream(self, lambda: folder_index(version, folder, up=up))
 
 
-def _media_type(pointer: Pointer, entry: Entry) -> str:
-    known = pointer.media_type or entry.media_type
-    if known in UNTOLD:
-        known = media_type_for(pointer.path)
-    return media_type_header(known)
+def _media_type(pointer: Pointer) -> str:
+    # Not what the storage says now: it must not depend on how the storage was asked.
+    return media_type_header(pointer.media_type or media_type_for(pointer.path))
 
 
 def _not_here(path: str) -> PathNotFoundError:

@@ -11,15 +11,19 @@ import time
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import ObjectNotFoundError, PathNotFoundError
+from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.server.share.base import ShareHandler
 from packager_jupyter.server.share.faults import object_changed, object_gone
 from packager_jupyter.server.share.names import media_type_header
 
 if TYPE_CHECKING:
-    from packager_jupyter.packages.pointer import Pointer
+    from collections.abc import Hashable
+
     from packager_jupyter.packages.version import Version
     from packager_jupyter.shares.model import Share
     from packager_jupyter.sources.base import Entry, Signer
+
+PAGE_ROWS = 2000
 
 
 class PointerHandler(ShareHandler):
@@ -31,13 +35,21 @@ class PointerHandler(ShareHandler):
         Only a pointer of the version is ever checked or signed: a path cannot reach further.
         """
         key = (version.digest, path)
-        found = self.state.pointers.get(key)
+        state = self.state
+        found = state.pointers.get(key)
+        if found is None:
+            folder = path.rpartition("/")[0]
+            found = await state.pointers_ahead.find(
+                (version.digest, folder),
+                key,
+                lambda cursor: self.call(_pointers_of, version, folder, cursor),
+            )
         if found is None:
             try:
                 found = await self.call(version.get, path)
             except PathNotFoundError:
                 return None
-            self.state.pointers.put(key, found)
+            state.pointers.put(key, found)
         return found
 
     async def check(self, pointer: Pointer) -> Entry | None:
@@ -59,8 +71,23 @@ class PointerHandler(ShareHandler):
     async def entry(self, pointer: Pointer) -> Entry:
         """Return what the storage says of the object, not older than some seconds."""
         key = (pointer.source, pointer.key, pointer.version_id)
-        entries = self.state.entries
-        return entries.get(key) or await entries.load(key, lambda: self.call(self._stat, pointer))
+        state = self.state
+        found = state.entries.get(key)
+        if found is None and pointer.version_id is None:
+            prefix = pointer.key[: pointer.key.rfind("/") + 1]
+            found = await state.entries_ahead.find(
+                (pointer.source, prefix),
+                key,
+                lambda cursor: self.call(self._entries_of, pointer.source, prefix, cursor),
+            )
+        return found or await state.entries.load(key, lambda: self.call(self._stat, pointer))
+
+    def _entries_of(
+        self, source_name: str, prefix: str, cursor: str | None
+    ) -> tuple[list[tuple[Hashable, Entry]], str | None]:
+        page = self.services.sources.open(source_name).list_page(prefix, cursor=cursor)
+        files = [entry for entry in page.entries if not entry.is_folder]
+        return [((source_name, entry.key, None), entry) for entry in files], page.cursor
 
     def _stat(self, pointer: Pointer) -> Entry:
         source = self.services.sources.open(pointer.source)
@@ -96,6 +123,17 @@ class PointerHandler(ShareHandler):
 
     def _make_signer(self, source: str, *, ttl_s: int, own_url: str) -> Signer:
         return self.services.sources.open(source).signer(ttl_s=ttl_s, self_url=own_url)
+
+
+def _pointers_of(
+    version: Version, folder: str, cursor: str | None
+) -> tuple[list[tuple[Hashable, Pointer]], str | None]:
+    try:
+        page = version.page(folder, cursor=cursor, limit=PAGE_ROWS)
+    except PathNotFoundError:
+        return [], None
+    rows = [row for row in page.rows if isinstance(row, Pointer)]
+    return [((version.digest, row.path), row) for row in rows], page.cursor
 
 
 def is_changed(pointer: Pointer, entry: Entry) -> bool:

@@ -1,0 +1,63 @@
+"""A bounded memory for the event loop: forgets what is old or long unused, makes a value once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable
+
+V = TypeVar("V")
+
+
+class Memory(Generic[V]):
+    """A dictionary of at most `size` values that forgets the one unused for longest.
+
+    Used on the event loop only. With `life_s`, a value older than that many seconds is forgotten.
+    """
+
+    def __init__(self, size: int, *, life_s: float | None = None) -> None:
+        self._size = size
+        self._life_s = life_s
+        self._values: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
+        self._loading: dict[Hashable, asyncio.Task[V]] = {}
+
+    def get(self, key: Hashable) -> V | None:
+        """Return the value, or ``None`` when there is none young enough."""
+        found = self._values.get(key)
+        if found is None:
+            return None
+        if self._life_s is not None and found[0] + self._life_s <= time.monotonic():
+            return None
+        self._values.move_to_end(key)
+        return found[1]
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Remember `value` from now on."""
+        self._values[key] = (time.monotonic(), value)
+        self._values.move_to_end(key)
+        while len(self._values) > self._size:
+            self._values.popitem(last=False)
+
+    async def load(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
+        """Return the value, making it when needed: once, however many ask at the same time."""
+        found = self.get(key)
+        if found is not None:
+            return found
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._make(key, make))
+            self._loading[key] = task
+        # One asker that goes away does not take the value from the others.
+        return await asyncio.shield(task)
+
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
+        try:
+            value = await make()
+            self.put(key, value)
+            return value
+        finally:
+            del self._loading[key]
