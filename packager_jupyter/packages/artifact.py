@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ARTIFACT_TYPE = "application/vnd.packager-jupyter.datapackage.v1"
 CONFIG_TYPE = "application/vnd.packager-jupyter.datapackage.config.v1+json"
 POINTERS_TYPE = "application/vnd.packager-jupyter.pointers.v1+jsonl+gzip"
+POINTERS_TITLE = ".packager/pointers.jsonl.gz"
+"""Where OCI clients put the pointer list; no attachment can have that path."""
 
 LATEST = "latest"
 REPOSITORY_ROOT = "packages"
@@ -158,9 +160,10 @@ def manifest_bytes(
         "org.opencontainers.image.title": metadata.title,
         "org.opencontainers.image.licenses": metadata.license,
     }
+    pointers = replace(facts.layer, annotations={ANNOTATION_TITLE: POINTERS_TITLE})
     return image_manifest(
         config=describe(config, media_type=CONFIG_TYPE),
-        layers=[facts.layer, *attachments],
+        layers=[pointers, *attachments],
         artifact_type=ARTIFACT_TYPE,
         annotations={key: value for key, value in annotations.items() if value},
     )

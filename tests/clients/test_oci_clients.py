@@ -1,0 +1,198 @@
+"""skopeo, oras, crane and cosign against ``/v2/`` of a real server: login, push, pull, sign."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+from itertools import count
+
+import pytest
+
+from packager_jupyter.packages.pointer import Pointer
+
+NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+PACKAGES = {
+    "skopeo": "install the Debian package skopeo",
+    "oras": "Debian has it from release 13 on, as package oras",
+    "crane": "Debian has it from release 14 on, as package crane",
+    "cosign": "Debian has it from release 13 on, as package cosign",
+}
+NUMBERS = count()
+
+
+class Tools:
+    """OCI clients with a home of their own."""
+
+    def __init__(self, registry, folder):
+        self.registry, self.folder = registry, folder
+        self.host = registry.url.removeprefix("http://").strip("/")
+        self.auth = folder / "auth.json"
+
+    def run(self, command, *arguments, stdin=None, check=True, **env):
+        path = shutil.which(command)
+        if path is None:
+            pytest.skip(f"{command} is not on the PATH: {PACKAGES[command]}")
+        environment = self.registry.environment(
+            REGISTRY_AUTH_FILE=str(self.auth), DOCKER_CONFIG=str(self.folder), **env
+        )
+        done = subprocess.run(
+            [path, *arguments],
+            input=stdin,
+            check=False,
+            env=environment,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0 or not check, done.stdout + done.stderr
+        return done
+
+    def skopeo(self, verb, *arguments, **more):
+        tls = {"copy": ("--src-tls-verify=false", "--dest-tls-verify=false")}
+        return self.run("skopeo", verb, *tls.get(verb, ("--tls-verify=false",)), *arguments, **more)
+
+
+@pytest.fixture
+def tools(registry, tmp_path):
+    return Tools(registry, tmp_path)
+
+
+@pytest.fixture
+def place(registry):
+    """A repository that no other test uses."""
+    return f"lab/thing-{next(NUMBERS)}"
+
+
+@pytest.fixture
+def climate(registry, tmp_path):
+    """A published data package with two pointers, a README and a notebook."""
+    data = tmp_path / "lake"
+    (data / "raw").mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (data / "raw" / name).write_text(name)
+    services = registry.services
+    name = f"climate-{next(NUMBERS)}"
+    services.sources.add(name, data.as_uri())
+    draft = services.packages.create(name, title="Climate")
+    draft.add(name, [""])
+    draft.attach(b"# Climate\n", "README.md")
+    draft.attach(NOTEBOOK, "notebooks/first.ipynb")
+    return draft.name, draft.publish(now_s=1_700_000_000)
+
+
+def pointers(file):
+    """Return the pointers of the list that was pulled."""
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    return [Pointer.from_line(line) for line in lines]
+
+
+class TestSkopeo:
+    def test_login(self, tools):
+        token = tools.registry.token("oci/lab/*:publish")
+        login = ("-u", "anybody", "--password-stdin", tools.host)
+        tools.skopeo("login", *login, stdin=token)
+        wrong = tools.skopeo("login", *login, stdin=token[:-1] + "x", check=False)
+        assert wrong.returncode != 0
+        assert "invalid username/password" in wrong.stderr
+
+    def test_in_and_out_without_a_changed_byte(self, tools, climate, place):
+        name, published = climate
+        token = tools.registry.token("oci/lab/*:publish", "oci/packages/*:read")
+        tools.skopeo("login", "-u", "x", "--password-stdin", tools.host, stdin=token)
+        source = f"docker://{tools.host}/packages/{name}:1"
+        layout = f"oci:{tools.folder}/out:1"
+        target = f"docker://{tools.host}/{place}:v1"
+        tools.skopeo("copy", "--preserve-digests", source, layout)
+        tools.skopeo("copy", "--preserve-digests", layout, target)
+        raw = json.loads(tools.skopeo("inspect", "--raw", target).stdout)
+        assert raw["artifactType"].startswith("application/vnd.packager-jupyter")
+        assert tools.registry.services.oci.resolve(place, "v1").digest == published.digest
+        listed = json.loads(tools.skopeo("list-tags", target.rsplit(":", 1)[0]).stdout)
+        assert listed["Tags"] == ["v1"]
+        tools.registry.services.oci.delete_tag(place, "v1")
+
+    def test_a_stranger_gets_nothing(self, tools, climate):
+        name, _ = climate
+        source = f"docker://{tools.host}/packages/{name}:1"
+        done = tools.skopeo("inspect", "--raw", source, check=False)
+        assert done.returncode != 0
+        assert "authentication required" in done.stderr or "unauthorized" in done.stderr.lower()
+
+
+class TestOras:
+    @pytest.fixture
+    def oras(self, tools):
+        token = tools.registry.token("oci/lab/*:publish", "oci/lab/*:delete", "oci/packages/*:read")
+        login = ("login", "--plain-http", "-u", "x", "--password-stdin", tools.host)
+        tools.run("oras", *login, stdin=token)
+
+        def run(*arguments, **more):
+            return tools.run("oras", *arguments, "--plain-http", **more)
+
+        return run
+
+    def test_a_data_package_yields_its_files(self, tools, oras, climate):
+        name, _ = climate
+        out = tools.folder / "pulled"
+        oras("pull", f"{tools.host}/packages/{name}:latest", "-o", str(out))
+        files = {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()}
+        listed = ".packager/pointers.jsonl.gz"
+        assert files == {"README.md", "notebooks/first.ipynb", listed}
+        assert (out / "README.md").read_bytes() == b"# Climate\n"
+        assert (out / "notebooks/first.ipynb").read_bytes() == NOTEBOOK
+        assert [(one.path, one.size_bytes) for one in pointers(out / listed)] == [
+            ("raw/a.csv", 5),
+            ("raw/b.csv", 5),
+        ]
+
+    def test_push_attach_discover_delete(self, tools, oras, place):
+        ref = f"{tools.host}/{place}:v1"
+        (tools.folder / "big.bin").write_bytes(os.urandom(9 * 1024 * 1024))
+        (tools.folder / "note.txt").write_text("a note")
+        oras("push", ref, "--artifact-type", "application/vnd.example.thing", "big.bin")
+        oras("attach", ref, "--artifact-type", "text/note", "note.txt")
+        found = json.loads(oras("discover", ref, "--format", "json").stdout)
+        assert "text/note" in json.dumps(found)
+        out = tools.folder / "again"
+        oras("pull", ref, "-o", str(out))
+        assert (out / "big.bin").read_bytes() == (tools.folder / "big.bin").read_bytes()
+        assert oras("repo", "tags", f"{tools.host}/{place}").stdout.split() == ["v1"]
+        oras("manifest", "delete", "--force", ref)
+        assert oras("manifest", "fetch", ref, check=False).returncode != 0
+
+
+class TestCrane:
+    def test_copy_list_and_validate(self, tools, climate, place):
+        name, published = climate
+        token = tools.registry.token("oci/lab/*:publish", "oci/packages/*:read")
+        tools.run("crane", "auth", "login", tools.host, "-u", "x", "--password-stdin", stdin=token)
+        source, target = f"{tools.host}/packages/{name}:1", f"{tools.host}/{place}:v1"
+        tools.run("crane", "copy", "--insecure", source, target)
+        digest = tools.run("crane", "digest", "--insecure", target).stdout.strip()
+        assert digest == published.digest
+        listed = tools.run("crane", "ls", "--insecure", f"{tools.host}/{place}").stdout
+        assert listed.split() == ["v1"]
+        catalog = tools.run("crane", "catalog", "--insecure", tools.host).stdout.split()
+        assert {place, f"packages/{name}"} <= set(catalog)
+
+
+class TestCosign:
+    def test_sign_and_verify(self, tools, climate, place):
+        name, published = climate
+        token = tools.registry.token("oci/lab/*:publish", "oci/packages/*:publish")
+        env = {"COSIGN_PASSWORD": "", "COSIGN_EXPERIMENTAL": "0"}
+        http = "--allow-http-registry"
+        tools.run("cosign", "login", tools.host, "-u", "x", "--password-stdin", stdin=token, **env)
+        tools.run("cosign", "generate-key-pair", **env)
+        image = f"{tools.host}/packages/{name}@{published.digest}"
+        key = ("--key", "cosign.key", "--tlog-upload=false", "-y", http)
+        tools.run("cosign", "sign", *key, image, **env)
+        check = ("--key", "cosign.pub", "--insecure-ignore-tlog=true", http)
+        done = tools.run("cosign", "verify", *check, image, **env)
+        assert published.digest in done.stdout
+        versions = tools.registry.services.packages.versions(name)
+        assert [one.version for one in versions] == ["1"]
