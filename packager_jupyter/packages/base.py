@@ -68,7 +68,7 @@ class AddReport:
         Left out by the patterns.
     lookalikes : list of (str, str)
         Paths that differ only in upper and lower case or in Unicode form, so that some systems
-        take them for one; at most 20.
+        take them for one; at most 20, and only from folders that are quickly looked through.
     """
 
     files_added: int

@@ -8,6 +8,7 @@ publishing takes a lock of its own.
 
 from __future__ import annotations
 
+import stat
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +121,9 @@ class Draft:
         with self._lock("edit.lock"):
             data = self._read_package_file()
             metadata = parse_metadata(data).changed(values)
-            write_atomic(self.folder / FILE_NAME, update_yaml(data, metadata), mode=0o644)
+            target = self.folder / FILE_NAME
+            mode = stat.S_IMODE(target.lstat().st_mode)
+            write_atomic(target, update_yaml(data, metadata), mode=mode)
         return metadata
 
     def _lock(self, name: str, *, timeout_s: float = 30.0) -> Any:
@@ -285,7 +288,7 @@ class Draft:
         attached = self._attached_below(old)
         with self._index.write() as writer:
             moved = {one.path: new + one.path[len(old) :] for one in attached}
-            self._check_free(writer.connection, old, new, moved)
+            self._check_free(old, new, moved)
             try:
                 index_edit.move(writer.connection, old, new)
                 writer.is_changed = old != new
@@ -294,12 +297,25 @@ class Draft:
                     raise
             if old == new:
                 return
-            for path, target in moved.items():
-                self._files.write(target, self._files.read(path))
+            stay = [one.path for one in self.attachments() if one.path not in moved]
+            check_attachments(writer.connection, [*stay, *moved.values()])
+            self._copy(moved)
         for path in moved:
             self._files.remove(path)
 
-    def _check_free(self, connection: Any, old: str, new: str, moved: dict[str, str]) -> None:
+    def _copy(self, moved: Mapping[str, str]) -> None:
+        """Write attachments to other paths, all of them or none."""
+        copies: list[str] = []
+        try:
+            for path, target in moved.items():
+                self._files.write(target, self._files.read(path))
+                copies.append(target)
+        except BaseException:
+            for target in copies:
+                self._files.remove(target)
+            raise
+
+    def _check_free(self, old: str, new: str, moved: Mapping[str, str]) -> None:
         if old != new and (self._files.has(new) or self._attached_below(new)):
             raise ConflictError(
                 f"There is already an attachment at {shown(new)}.",
@@ -310,8 +326,6 @@ class Draft:
                 f"{shown(old)} cannot be moved into itself.",
                 remedy="Choose a place outside of it.",
             )
-        if old != new:
-            check_attachments(connection, list(moved.values()))
 
     @explain_disk()
     def totals(self, folder: str = "") -> Totals:

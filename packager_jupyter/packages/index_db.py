@@ -88,16 +88,17 @@ SORT_INDEXES = {
 
 def create_index_file(path: Path) -> None:
     """Make an empty index at `path` in one durable step; leave one that is there as it is."""
-    for leftover in ("-wal", "-shm", "-journal"):
-        if not path.exists():
+    with file_lock(path.with_name("create.lock")):
+        if path.exists():
+            return
+        # Journals of a file that is gone would be played into the new one. Only under the lock:
+        # somebody else's new file may have a journal the moment after it was made.
+        for leftover in ("-wal", "-shm", "-journal"):
             path.with_name(path.name + leftover).unlink(missing_ok=True)
-    with (
-        contextlib.suppress(FileExistsError),
-        temp_file(path.parent, what=path.name) as temp,
-    ):
-        with contextlib.closing(open_for_build(temp.path)):
-            pass
-        temp.publish(path, must_not_exist=True)
+        with temp_file(path.parent, what=path.name) as temp:
+            with contextlib.closing(open_for_build(temp.path)):
+                pass
+            temp.publish(path, must_not_exist=True)
 
 
 def open_for_build(path: Path) -> sqlite3.Connection:

@@ -15,21 +15,26 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-MAX_NAMES = 200_000
-"""Larger folders are not looked at, to keep memory bounded."""
+MAX_NAMES = 50_000
+"""So many names are looked at in all, to keep time and memory bounded."""
 
 
 def lookalikes(
     connection: sqlite3.Connection, folders: Iterable[int], *, limit: int = 20
 ) -> list[tuple[str, str]]:
-    """Return pairs of paths that look alike, from the folders with these numbers."""
+    """Return pairs of paths that look alike, from the folders with these numbers.
+
+    Folders that would go over `MAX_NAMES` are not looked at.
+    """
     pairs: list[tuple[str, str]] = []
+    left = MAX_NAMES
     for number in folders:
         row = connection.execute(
             "SELECT direct + folders FROM folder WHERE id=?", (number,)
         ).fetchone()
-        if row is None or not 1 < row[0] <= MAX_NAMES:
+        if row is None or not 1 < row[0] <= left:
             continue
+        left -= row[0]
         seen: dict[str, str] = {}
         for (name,) in chain(
             connection.execute("SELECT name FROM folder WHERE parent=?", (number,)),

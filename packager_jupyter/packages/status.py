@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.publish import Publisher
     from packager_jupyter.packages.version import Version
 
-COUNTED_FILES = 100_000
+COUNTED_FILES = 50_000
 """Up to so many pointers, changes are counted and the digest is computed."""
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.oci.base import ANNOTATION_CREATED
+from packager_jupyter.oci.manifest import parse_manifest
 from packager_jupyter.packages.artifact import ARTIFACT_TYPE, LATEST
 from packager_jupyter.packages.names import check_version
 from packager_jupyter.packages.times import parse_time
@@ -26,7 +27,7 @@ ANNOTATIONS = (ANNOTATION_CREATED, ANNOTATION_FILES, ANNOTATION_BYTES, ANNOTATIO
 
 def version_tags(oci: OciStore, repo: str) -> list[TagInfo]:
     """Return the tags that are versions of data packages, the newest first."""
-    found = [one for one in oci.tags(repo) if _is_version(one)]
+    found = [one for one in oci.tags(repo) if _is_version(oci, repo, one)]
     return sorted(found, key=_age, reverse=True)
 
 
@@ -39,14 +40,21 @@ def created_s(descriptor: Descriptor) -> int | None:
         return None
 
 
-def _is_version(tag: TagInfo) -> bool:
-    if tag.tag == LATEST or tag.descriptor.artifact_type not in {None, ARTIFACT_TYPE}:
-        return False
+def _is_version(oci: OciStore, repo: str, tag: TagInfo) -> bool:
     try:
-        check_version(tag.tag)
+        if tag.tag != LATEST:
+            check_version(tag.tag)
+            kind = tag.descriptor.artifact_type or _artifact_type(oci, repo, tag)
+            return kind == ARTIFACT_TYPE
     except BadInputError:
-        return False
-    return True
+        pass
+    return False
+
+
+def _artifact_type(oci: OciStore, repo: str, tag: TagInfo) -> str | None:
+    """Ask the manifest, where the store does not tell; raises `BadInputError` for a broken one."""
+    manifest = oci.get_manifest(repo, tag.descriptor.digest)
+    return parse_manifest(manifest.body).artifact_type
 
 
 def _age(tag: TagInfo) -> tuple[int, int, str]:

@@ -7,6 +7,7 @@ import pytest
 from packager_jupyter.errors import (
     BadInputError,
     ConflictError,
+    DiskFullError,
     ForbiddenError,
     PackageNotFoundError,
     PathNotFoundError,
@@ -314,3 +315,37 @@ def test_two_threads_editing_lose_nothing(draft, source):
         thread.join()
     assert not failures
     assert draft.totals().files == 40
+
+
+def test_a_move_below_an_attachment_is_refused(draft, source):
+    source.put("data/a")
+    draft.add("demo", ["data/"])
+    draft.attach(b"x", "README.md")
+    with pytest.raises(ConflictError, match=r"README\.md"):
+        draft.move("data", "README.md/data")
+    assert draft.get("data/a").key == "data/a"
+
+
+def test_a_move_that_cannot_be_written_is_undone(draft, source, monkeypatch):
+    draft.attach(b"1", "docs/a")
+    draft.attach(b"2", "docs/b")
+    source.put("docs2/p")
+    draft.add("demo", ["docs2/"], rename="docs/p")
+    write = draft._files.write
+
+    def fail(path, data):
+        if path.endswith("b"):
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(draft._files, "write", fail)
+    with pytest.raises(DiskFullError):
+        draft.move("docs", "moved")
+    assert [one.path for one in draft.attachments()] == ["docs/a", "docs/b"]
+    assert draft.get("docs/p/p").key == "docs2/p"
+
+
+def test_metadata_keeps_the_permissions_of_its_file(draft):
+    (draft.folder / "package.yaml").chmod(0o600)
+    draft.set_metadata(title="x")
+    assert (draft.folder / "package.yaml").stat().st_mode & 0o777 == 0o600
