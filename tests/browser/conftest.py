@@ -50,6 +50,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     extensions = home / "data" / "labextensions"
     extensions.mkdir(parents=True)
     (extensions / "packager-jupyter").symlink_to(BUILT)
+    notices = home / "settings" / "@jupyterlab" / "apputils-extension"
+    notices.mkdir(parents=True)
+    (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     (port,) = free_ports(1)
     log = home / "jupyterlab.log"
     process = spawn(
@@ -60,7 +63,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={root}",
             "--ServerApp.jpserver_extensions=packager_jupyter=True",
-            "--LabApp.news_url=",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ],
         log=log,
@@ -68,6 +70,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
             **os.environ,
             "JUPYTER_TOKEN": TOKEN,
             "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "JUPYTER_DATA_DIR": str(home / "data"),
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "PACKAGER_DATA_DIR": str(home / "packager"),

@@ -205,6 +205,14 @@ describe('a tree with open folders', () => {
     expect(names(tree)).toEqual(before);
   });
 
+  it('does not move when it is read again', async () => {
+    const tree = await opened();
+    const before = names(tree);
+    const reading = tree.root.refresh();
+    expect(names(tree)).toEqual(before);
+    await reading;
+  });
+
   it('does not ask again for a folder that is closed and opened', async () => {
     let requests = 0;
     const tree = new Tree<IPlainItem>({

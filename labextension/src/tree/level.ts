@@ -88,9 +88,9 @@ export class Level<T extends ITreeItem> {
     return this._error;
   }
 
-  /** Whether the end of a complete level goes without saying. */
+  /** The last row says how far the level has been read; that of a whole one goes without saying. */
   get hasTail(): boolean {
-    return this._status !== 'complete' || this._items.length === 0;
+    return !this._isWhole || this._items.length === 0 || this._error !== null;
   }
 
   /** Rows of this level and of everything open below it. */
@@ -282,6 +282,7 @@ export class Level<T extends ITreeItem> {
       }
     }
     this._cursor = page.cursor;
+    this._isWhole = page.cursor === null;
     this._status = page.cursor === null ? 'complete' : 'partial';
   }
 
@@ -329,4 +330,6 @@ export class Level<T extends ITreeItem> {
   private _error: PackagerError | null = null;
   private _controller: AbortController | null = null;
   private _isStale = true;
+  /** Whether `_items` is all that there is; a level that is read again stays whole meanwhile. */
+  private _isWhole = false;
 }
