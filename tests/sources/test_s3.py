@@ -457,6 +457,16 @@ def test_a_named_profile(rgw, s3_source, bucket, aws_home):
             Profile(name).settings()
 
 
+def test_a_profile_does_not_ask_the_machine(aws_home, misbehaving, monkeypatch):
+    """Neither the instance's metadata nor the container's agent stands behind a profile."""
+    (aws_home / "config").write_text("[profile bare]\nregion = eu-lab-1\n")
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", misbehaving.url)
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{misbehaving.url}/role")
+    with pytest.raises(CredentialMissingError, match="no keys"):
+        Profile("bare").settings()
+    assert misbehaving.requests == []
+
+
 def test_the_report_of_a_good_source(s3_source, bucket):
     report = s3_source(bucket).test()
     assert report.is_ok
