@@ -48,7 +48,15 @@ def new(session: Session, /, name: str, **metadata: Any) -> None:
 
 @click.command("add", cls=SessionCommand)
 @click.argument("name")
-@click.argument("addresses", metavar="SOURCE:KEY...", nargs=-1, required=True, type=ADDRESS)
+@click.argument("addresses", metavar="[SOURCE:KEY]...", nargs=-1, type=ADDRESS)
+@click.option("--source", metavar="S", help="The source that --keys is about.")
+@click.option(
+    "--keys",
+    "key_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Every key in a CSV, JSONL or Parquet file, or in an S3 Inventory's manifest.json.",
+)
 @click.option(
     "--to",
     default="",
@@ -67,6 +75,8 @@ def add(
     *,
     name: str,
     addresses: tuple[Address, ...],
+    source: str | None,
+    key_file: Path | None,
     to: str,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -75,7 +85,26 @@ def add(
 
     Their bytes stay where they are. A KEY that ends in / is a folder and is added with everything
     below; SOURCE: is the whole source. All of it is added or, when something fails, nothing.
+
+    --source S --keys FILE adds what a file names, without listing anything: a column key, and
+    perhaps size, etag, last_modified, version_id and checksum. Rows without a size are looked up.
     """
+    if (source is None) != (key_file is None) or bool(addresses) == bool(key_file):
+        raise click.UsageError("Give SOURCE:KEY..., or --source S with --keys FILE: one of them.")
+    if source is not None and key_file is not None:
+        from packager_jupyter.packages.inventory import open_keys
+
+        with session.out.progress(f"Adding from {key_file.name}") as progress:
+            report = session.services.packages.draft(name).add_keys(
+                source,
+                open_keys(key_file),
+                to=to,
+                include=include,
+                exclude=exclude,
+                progress=progress,
+            )
+        _say_added(session, name, report)
+        return
     sources = sorted({address.source for address in addresses})
     if len(sources) > 1:
         raise click.UsageError(f"Add from one source at a time, not from {' and '.join(sources)}.")

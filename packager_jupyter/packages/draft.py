@@ -21,6 +21,7 @@ from packager_jupyter.errors import (
 from packager_jupyter.io import file_lock, make_dirs, write_atomic
 from packager_jupyter.packages import index_edit, index_query
 from packager_jupyter.packages.adding import add_fetched, fetch, prefetch, select
+from packager_jupyter.packages.adding_keys import fetch_keys
 from packager_jupyter.packages.attachments import AttachmentFolder
 from packager_jupyter.packages.base import (
     AddReport,
@@ -40,9 +41,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.oci.base import OciStore
+    from packager_jupyter.packages.adding import Fetched
     from packager_jupyter.packages.base import Progress
     from packager_jupyter.packages.index import PointerIndex
     from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
+    from packager_jupyter.packages.inventory import KeyFile
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.texts import DigestMemory
@@ -174,7 +177,40 @@ class Draft:
         """
         selections = select(keys, to=to, rename=rename)
         opened = self._open_source(source)
-        batches = prefetch(fetch(opened, selections))
+        batches = fetch(opened, selections)
+        return self._add(opened, batches, include=include, exclude=exclude, progress=progress)
+
+    @explain_disk()
+    def add_keys(
+        self,
+        source: str,
+        keys: KeyFile,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> AddReport:
+        """Add the objects that a file of keys names, without listing the source; all or none.
+
+        Each goes to its key below `to`. A row without a size is looked up in the storage; what is
+        no row's newest version, and what an inventory lists outside of the source, is left out.
+        The options and errors are those of `add`.
+        """
+        opened = self._open_source(source)
+        batches = fetch_keys(opened, keys, to=to)
+        return self._add(opened, batches, include=include, exclude=exclude, progress=progress)
+
+    def _add(
+        self,
+        opened: Source,
+        fetched: Iterator[Fetched],
+        *,
+        include: Sequence[str],
+        exclude: Sequence[str],
+        progress: Progress | None,
+    ) -> AddReport:
+        batches = prefetch(fetched)
         attached = [one.path for one in self._files.scan().attachments]
         with self._index.write() as writer:
             adding = add_fetched(

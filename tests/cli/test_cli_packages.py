@@ -183,3 +183,17 @@ def test_empty_places_say_what_to_do(tmp_path):
     assert "packager share" in cli.ok("shares", "ls").err
     cli.ok("new", "p")
     assert "packager publish p" in cli.ok("versions", "p").err
+
+
+def test_a_file_of_keys_is_added_without_listing(lake, tmp_path):
+    keys = tmp_path / "keys.csv"
+    keys.write_text("key,size\nobs/a.csv,10\nobs/deep/c.txt,\n")
+    done = lake.ok("add", "p", "--source", "lake", "--keys", str(keys), "--to", "in/", "--json")
+    assert (done.json["files_added"], done.json["bytes_added"]) == (2, 40)
+    assert sorted(paths(lake)) == ["in/obs/a.csv", "in/obs/deep/c.txt"]
+    keys.write_text("key,size\nobs/b.csv,20\nobs/a")
+    done = lake.fails("add", "p", "--source", "lake", "--keys", str(keys))
+    assert "row 3 has 1 columns" in done.err
+    lake.fails("add", "p", "--keys", str(keys), code=2)
+    lake.fails("add", "p", "lake:obs/", "--source", "lake", "--keys", str(keys), code=2)
+    lake.fails("add", "p", code=2)
