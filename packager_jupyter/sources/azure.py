@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.sources.arguments import check_limit, check_ttl
-from packager_jupyter.sources.azure_auth import AzurePlace, authenticate, endpoint_of
+from packager_jupyter.sources.azure_address import endpoint_of
+from packager_jupyter.sources.azure_auth import AzurePlace, authenticate
 from packager_jupyter.sources.azure_errors import azure_error
 from packager_jupyter.sources.azure_listing import (
     http_seconds,

@@ -14,15 +14,16 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from packager_jupyter.errors import CredentialMissingError, StorageDeniedError
+from packager_jupyter.sources.azure_address import parse_connection_string
 from packager_jupyter.sources.azure_sas import BulkSas
 from packager_jupyter.sources.redaction import hide_signatures
 from packager_jupyter.sources.transport import CONNECT_S, READ_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from packager_jupyter.sources.credentials import Credential
 
@@ -262,12 +263,6 @@ class AnonymousAuth(_Lasting):
         del ttl_s
 
 
-def parse_connection_string(text: str) -> dict[str, str]:
-    """Return the settings of an Azure connection string (``Name=value;…``)."""
-    pairs = (part.partition("=") for part in text.strip().split(";") if part.strip())
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 def authenticate(place: AzurePlace, credential: Credential) -> AzureAuth:
     """Return how the source proves who it is.
 
@@ -303,23 +298,6 @@ def authenticate(place: AzurePlace, credential: Credential) -> AzureAuth:
         "AZURE_STORAGE_CONNECTION_STRING, with the Azure default chain, or with --anonymous when "
         "the container is public.",
     )
-
-
-def endpoint_of(account: str, variables: Mapping[str, str], endpoint_url: str | None) -> str:
-    """Return the address of the account's blob service, without a slash at its end."""
-    settings = parse_connection_string(variables.get("AZURE_STORAGE_CONNECTION_STRING", ""))
-    url = endpoint_url or settings.get("BlobEndpoint")
-    if url:
-        url = url.rstrip("/")
-        # An address without a name, as of an emulator, carries the account in its path.
-        is_bare = (
-            not urlsplit(url).path
-            and urlsplit(url).netloc.replace(".", "").replace(":", "").isdigit()
-        )
-        return f"{url}/{account}" if is_bare else url
-    scheme = settings.get("DefaultEndpointsProtocol", "https")
-    suffix = settings.get("EndpointSuffix", "core.windows.net")
-    return f"{scheme}://{account}.blob.{suffix}"
 
 
 def _bulk(place: AzurePlace, url: str, ttl_s: int, key: str, **credential: Any) -> BulkSas:

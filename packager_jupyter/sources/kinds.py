@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError
+from packager_jupyter.sources.azure_address import endpoint_of
 from packager_jupyter.sources.spec import (
     check_options,
     parse_bucket_url,
@@ -34,8 +35,6 @@ def _s3_endpoint(_url: str, variables: Mapping[str, str]) -> str | None:
 
 
 def _azure_endpoint(url: str, variables: Mapping[str, str]) -> str | None:
-    from packager_jupyter.sources.azure_auth import endpoint_of
-
     account = parse_bucket_url(url, scheme="azure").account or ""
     named = endpoint_of(account, variables, None)
     return None if named == endpoint_of(account, {}, None) else named

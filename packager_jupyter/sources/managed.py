@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import PackagerError
-from packager_jupyter.sources.azure_auth import parse_connection_string
+from packager_jupyter.sources.azure_address import parse_connection_string
 from packager_jupyter.sources.credentials import hint_of, read_folder
 from packager_jupyter.sources.kinds import kind_of, settle_options
 from packager_jupyter.sources.spec import (

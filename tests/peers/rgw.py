@@ -183,6 +183,7 @@ class RgwServer(Peer[RgwConnection]):
                 "--display-name=test",
                 f"--access-key={ACCESS_KEY}",
                 f"--secret-key={SECRET_KEY}",
+                "--max-buckets=100000",  # each test takes a fresh one, over many runs
             ]
         )
         return RgwConnection(

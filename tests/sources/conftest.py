@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from packager_jupyter.sources import s3
+from packager_jupyter.sources import azure, s3
 from packager_jupyter.sources.credentials import Credential
 from packager_jupyter.sources.spec import SourceOptions, SourceSpec
 from sources.support import Misbehaving, s3_credential
@@ -66,7 +66,6 @@ def fake_s3(misbehaving, quick):
 @pytest.fixture
 def azure_source(azurite):
     """Return a function that opens a source on a container of the real Azurite."""
-    azure = pytest.importorskip("packager_jupyter.sources.azure")
     opened = []
 
     def make(container, *, prefix="", credential=None, **options):

@@ -48,8 +48,19 @@ def hostile(rgw):
     return bucket
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def bucket(rgw):
+    """A bucket that tests only read."""
+    return filled_bucket(rgw)
+
+
+@pytest.fixture
+def own_bucket(rgw):
+    """A bucket that a test may change."""
+    return filled_bucket(rgw)
+
+
+def filled_bucket(rgw):
     name = rgw.bucket()
     client = rgw.client()
     for key, body in {
@@ -203,19 +214,19 @@ def test_stat_says_what_the_storage_knows(s3_source, bucket):
     assert entry.checksums == {"md5": "f97c5d29941bfb1b2fdab0874906ab82"}
 
 
-def test_an_etag_of_parts_is_no_checksum(rgw, s3_source, bucket):
+def test_an_etag_of_parts_is_no_checksum(rgw, s3_source, own_bucket):
     client = rgw.client()
-    upload = client.create_multipart_upload(Bucket=bucket, Key="big")["UploadId"]
+    upload = client.create_multipart_upload(Bucket=own_bucket, Key="big")["UploadId"]
     part = client.upload_part(
-        Bucket=bucket, Key="big", UploadId=upload, PartNumber=1, Body=b"x" * 10
+        Bucket=own_bucket, Key="big", UploadId=upload, PartNumber=1, Body=b"x" * 10
     )
     client.complete_multipart_upload(
-        Bucket=bucket,
+        Bucket=own_bucket,
         Key="big",
         UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
     )
-    entry = s3_source(bucket).stat("big")
+    entry = s3_source(own_bucket).stat("big")
     assert entry.etag.endswith("-1")
     assert entry.checksums == {}
 
@@ -237,17 +248,17 @@ def test_ranges(s3_source, bucket, start, stop, expected):
     assert b"".join(s3_source(bucket).read("readme.txt", start=start, stop=stop)) == expected
 
 
-def test_an_empty_object_is_read_as_empty(rgw, s3_source, bucket):
-    rgw.client().put_object(Bucket=bucket, Key="nothing", Body=b"")
-    source = s3_source(bucket)
+def test_an_empty_object_is_read_as_empty(rgw, s3_source, own_bucket):
+    rgw.client().put_object(Bucket=own_bucket, Key="nothing", Body=b"")
+    source = s3_source(own_bucket)
     assert b"".join(source.read("nothing")) == b""
     assert b"".join(source.read("nothing", stop=1)) == b""
 
 
-def test_large_objects_come_in_chunks(rgw, s3_source, bucket):
+def test_large_objects_come_in_chunks(rgw, s3_source, own_bucket):
     body = bytes(range(256)) * 4096 * 3
-    rgw.client().put_object(Bucket=bucket, Key="large", Body=body)
-    chunks = list(s3_source(bucket).read("large"))
+    rgw.client().put_object(Bucket=own_bucket, Key="large", Body=body)
+    chunks = list(s3_source(own_bucket).read("large"))
     assert b"".join(chunks) == body
     assert max(map(len, chunks)) <= 1024 * 1024
 
@@ -377,17 +388,17 @@ def test_an_object_that_is_not_there(s3_source, bucket):
         assert "'gone'" in error.message
 
 
-def test_anonymous_access(rgw, s3_source, bucket):
+def test_anonymous_access(rgw, s3_source, own_bucket):
     client = rgw.client()
-    client.put_object(Bucket=bucket, Key="open.txt", Body=b"open", ACL="public-read")
-    source = s3_source(bucket, credential=Credential("anonymous"))
+    client.put_object(Bucket=own_bucket, Key="open.txt", Body=b"open", ACL="public-read")
+    source = s3_source(own_bucket, credential=Credential("anonymous"))
     assert b"".join(source.read("open.txt")) == b"open"
     assert source.stat("open.txt").size_bytes == 4
-    assert source.signer(ttl_s=60)("open.txt") == f"{rgw.endpoint_url}/{bucket}/open.txt"
+    assert source.signer(ttl_s=60)("open.txt") == f"{rgw.endpoint_url}/{own_bucket}/open.txt"
     error = failing(source, lambda s: s.list_page())
     assert isinstance(error, StorageDeniedError)
     assert "Anonymous access" in error.message
-    client.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    client.put_bucket_acl(Bucket=own_bucket, ACL="public-read")
     assert "open.txt" in [entry.key for entry in source.list_page().entries]
 
 
