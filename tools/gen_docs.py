@@ -150,13 +150,13 @@ def _help_texts(
 
 def http() -> str:
     """List every address of every host from the one route table."""
-    from packager_jupyter.server.routes import routes
+    from packager_jupyter.server.routes import root_routes, routes
 
     rows = []
     asked = {rule.principal for route in routes() for rule in route.verbs.values()}
     if asked - set(PRINCIPALS):
         raise KeyError(f"say in PRINCIPALS how the server knows: {asked - set(PRINCIPALS)}")
-    for route in routes():
+    for route in (*root_routes(), *routes()):
         verbs: dict[tuple[str, str], list[str]] = {}
         for verb, rule in route.verbs.items():
             verbs.setdefault((rule.principal, rule.action), []).append(verb)
@@ -172,7 +172,8 @@ def http() -> str:
             "",
             "Every address that a host answers, below `<base_url>packager/` inside Jupyter and",
             "below `/` on a server of its own. The REST API (`api/v1/`) is described in full by",
-            "`api/v1/openapi.json`, of which [openapi.json](openapi.json) is a copy.",
+            "`api/v1/openapi.json`, of which [openapi.json](openapi.json) is a copy. What stands",
+            "below `v2/` is the OCI distribution API, which only a server of its own has.",
             "",
             "| who | how the server knows |",
             "| --- | --- |",

@@ -10,13 +10,16 @@ from packager_jupyter.cli import (
     contents,
     demo,
     doctor,
+    feeds,
     get,
     listing,
     packages,
+    registry,
     serve,
     settings_command,
     shares,
     sources,
+    tokens,
 )
 from packager_jupyter.cli.base import SessionGroup
 
@@ -56,6 +59,9 @@ for _command in (
     shares.shares,
     get.get,
     serve.serve,
+    feeds.feed,
+    tokens.token,
+    registry.registry,
     settings_command.config,
 ):
     app.add_command(_command)

@@ -360,6 +360,18 @@ class Feed:
                 self._cache.popitem(last=False)
         return state
 
+    def reindex(self, project: str) -> ProjectState | None:
+        """Make the summary of a project anew from its artifacts, whatever the old one says."""
+        repo = self.repository(project)
+        tags = sorted(filter(_is_truth, self.store.tag_names(repo)))
+        if not tags:
+            return None
+        rows = {tag: self._fetch(repo, tag) for tag in tags}
+        self._store_index(repo, rows, replaces=self._load_index(repo)[1])
+        with self._lock:
+            self._cache.pop(repo, None)
+        return _fold(project, rows)
+
     def _load_index(self, repo: str) -> tuple[dict[str, Any], str | None]:
         try:
             manifest = self.store.get_manifest(repo, INDEX_TAG)

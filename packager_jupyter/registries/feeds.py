@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from packager_jupyter.errors import BadInputError, ConflictError, NotFoundError
+from packager_jupyter.oci.feed import Feed
 from packager_jupyter.registries.pypi.index import PypiIndex
 from packager_jupyter.registries.terraform.modules import ModuleIndex
 from packager_jupyter.registries.terraform.providers import ProviderIndex
@@ -54,6 +55,13 @@ class FeedSpec:
     name: str
     is_anonymous_read: bool = False
     is_declared: bool = False
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Below which repositories of the artifact store everything of this feed lies."""
+        roots = ROOTS[self.ecosystem]
+        places = [f"{prefix}{root}/{self.name}" for root in roots for prefix in ("", "meta/")]
+        return tuple(places)
 
     def to_json(self) -> dict[str, Any]:
         """Return what the REST API and ``--json`` show."""
@@ -177,6 +185,10 @@ class Feeds:
         """Return the providers and modules of a feed that `spec` knows."""
         return cast("TerraformFeed", self._open("terraform", name))
 
+    def parts(self, spec: FeedSpec) -> Sequence[Feed]:
+        """Return the parts of a feed: providers and modules of Terraform are kept apart."""
+        return [Feed(self._store, root, spec.name) for root in ROOTS[spec.ecosystem]]
+
     def _open(self, ecosystem: str, name: str) -> object:
         with self._lock:
             found = self._opened.get((ecosystem, name))
@@ -198,6 +210,10 @@ ECOSYSTEMS: dict[str, Callable[[OciStore, str, SigningKey], object]] = {
     "pypi": _open_pypi,
     "terraform": _open_terraform,
 }
+
+
+ROOTS: dict[str, tuple[str, ...]] = {"pypi": ("pypi",), "terraform": ("tf-provider", "tf-module")}
+"""The first components of the repositories in which an ecosystem keeps its feeds."""
 
 
 def split_path(path: str) -> tuple[str, str]:

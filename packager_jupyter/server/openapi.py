@@ -26,6 +26,9 @@ _PARAMETER_DOCS = {
     "source": "Name of the source.",
     "job": "Id of the job.",
     "share": "Id of the share.",
+    "token_id": "Id of the token.",
+    "ecosystem": "Ecosystem of the feed.",
+    "feed": "Name of the feed.",
 }
 
 

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 
@@ -55,6 +55,19 @@ class TokenInfo:
     def registry_scopes(self) -> tuple[RegistryScope, ...]:
         """What it may do in the registries."""
         return tuple(parse_scope(scope) for scope in self.scopes if scope not in API_SCOPES)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the REST API and ``--json`` show."""
+        is_expired = self.expires_s <= time.time()
+        return {
+            "id": self.id,
+            "description": self.description,
+            "scopes": list(self.scopes),
+            "created_s": self.created_s,
+            "expires_s": self.expires_s,
+            "last_used_s": self.last_used_s,
+            "state": "revoked" if self.revoked_s else "expired" if is_expired else "active",
+        }
 
 
 @dataclass(frozen=True, slots=True)

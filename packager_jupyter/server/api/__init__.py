@@ -5,6 +5,7 @@ from __future__ import annotations
 from packager_jupyter.server.api.files import FILE_ROUTES
 from packager_jupyter.server.api.jobs import JOB_ROUTES
 from packager_jupyter.server.api.packages import ONE_PACKAGE_ROUTE, PACKAGE_ROUTES
+from packager_jupyter.server.api.registries import REGISTRY_API_ROUTES
 from packager_jupyter.server.api.shares import SHARE_API_ROUTES
 from packager_jupyter.server.api.sources import SOURCE_ROUTES
 from packager_jupyter.server.api.status import STATUS_ROUTES
@@ -16,5 +17,6 @@ API_ROUTES = [
     *FILE_ROUTES,
     ONE_PACKAGE_ROUTE,
     *SHARE_API_ROUTES,
+    *REGISTRY_API_ROUTES,
     *JOB_ROUTES,
 ]

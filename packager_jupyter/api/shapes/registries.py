@@ -1,0 +1,69 @@
+"""Shapes about tokens and feeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypedDict
+
+from packager_jupyter.api.models import Range
+from packager_jupyter.api.shapes.common import UnixSeconds  # noqa: TC001  # read at run time
+
+
+class TokenShown(TypedDict):
+    """A token as its owner sees it: everything but the secret."""
+
+    id: str
+    description: str
+    scopes: list[str]
+    created_s: UnixSeconds
+    expires_s: UnixSeconds
+    last_used_s: UnixSeconds | None
+    state: Literal["active", "expired", "revoked"]
+
+
+class TokenList(TypedDict):
+    """The caller's tokens, newest first, ended ones included."""
+
+    items: list[TokenShown]
+    cursor: Annotated[str | None, "Always null."]
+
+
+@dataclass
+class NewToken:
+    """What a token may do, and for how long."""
+
+    scopes: Annotated[list[str], "`api`, `pypi/main/demo-*:publish`, `oci/packages/*:read`, …"]
+    expires_in_s: Annotated[int, Range(1)] | None = None
+    description: str = ""
+
+
+class CreatedToken(TypedDict):
+    """A token with its secret, which is shown this once."""
+
+    token: str
+    info: TokenShown
+
+
+class FeedShown(TypedDict):
+    """A package registry."""
+
+    ecosystem: str
+    name: str
+    is_anonymous_read: Annotated[bool, "Everybody may read; publishing always needs a token."]
+    is_declared: Annotated[bool, "Stands in the configuration and is changed there."]
+
+
+class FeedList(TypedDict):
+    """All package registries of this installation."""
+
+    items: list[FeedShown]
+    cursor: Annotated[str | None, "Always null."]
+
+
+@dataclass
+class NewFeed:
+    """Which package registry to make."""
+
+    ecosystem: str
+    name: str
+    is_anonymous_read: bool = False

@@ -1,0 +1,179 @@
+"""Feeds, tokens and the artifact store on the command line."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from registries.pypi.distributions import sdist, wheel
+from registries.terraform.archives import provider_zips
+
+
+@pytest.fixture
+def wheels(tmp_path):
+    folder = tmp_path / "dist"
+    folder.mkdir()
+    for name, data in (wheel("demo", "1.0"), wheel("other", "2.0"), sdist("demo", "1.0")):
+        (folder / name).write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def filled(cli, wheels):
+    cli.ok("feed", "create", "pypi/main")
+    cli.ok("registry", "import", "pypi/main", str(wheels))
+    return cli
+
+
+class TestFeeds:
+    def test_they_come_and_go(self, cli):
+        made = cli.ok("feed", "create", "pypi/main", "--anonymous-read", "--json").json
+        assert made["is_anonymous_read"] is True
+        cli.ok("feed", "create", "terraform/lab")
+        assert cli.ok("feed", "ls", "--json").json["items"] == [
+            made,
+            {
+                "ecosystem": "terraform",
+                "name": "lab",
+                "is_anonymous_read": False,
+                "is_declared": False,
+            },
+        ]
+        assert "everybody" in cli.ok("feed", "ls").out
+        cli.ok("feed", "rm", "pypi/main")
+        assert len(cli.ok("feed", "ls", "--json").json["items"]) == 1
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            (("create", "npm/main"), "bad_input"),
+            (("create", "pypi/Main"), "bad_input"),
+            (("create", "pypi"), "bad_input"),
+            (("rm", "pypi/nothing"), "feed_not_found"),
+        ],
+    )
+    def test_bad_input(self, cli, arguments, code):
+        assert cli.fails("feed", *arguments, "--json").error["code"] == code
+        cli.fails("feed", *arguments)
+
+    def test_a_feed_is_made_once(self, cli):
+        cli.ok("feed", "create", "pypi/main")
+        assert cli.fails("feed", "create", "pypi/main", "--json").error["code"] == "conflict"
+
+
+class TestTokens:
+    def test_they_are_shown_once(self, cli):
+        secret = cli.ok(
+            "token", "create", "--scope", "pypi/main:read", "--scope", "oci/lab/*:publish"
+        ).out.strip()
+        assert secret.startswith("pkgr_api_")
+        listed = cli.ok("token", "ls", "--json")
+        [info] = listed.json["items"]
+        assert info["scopes"] == ["pypi/main:read", "oci/lab/*:publish"]
+        assert info["state"] == "active"
+        for said in (listed, cli.ok("token", "ls")):
+            assert secret.rsplit("_", 1)[1] not in said.out + said.err
+        cli.ok("token", "revoke", info["id"])
+        assert cli.ok("token", "ls", "--json").json["items"] == []
+        assert cli.ok("token", "ls", "--all", "--json").json["items"][0]["state"] == "revoked"
+
+    def test_json(self, cli):
+        made = cli.ok("token", "create", "--scope", "api:read", "--expires", "7d", "--json").json
+        assert made["info"]["expires_s"] - made["info"]["created_s"] == 7 * 24 * 3600
+        assert made["token"].startswith("pkgr_api_")
+
+    @pytest.mark.parametrize(
+        ("arguments", "exit_code"),
+        [
+            (("create",), 2),
+            (("create", "--scope", "everything"), 1),
+            (("create", "--scope", "oci/Lab:read"), 1),
+            (("create", "--scope", "api", "--expires", "soon"), 2),
+            (("create", "--scope", "api", "--expires", "400d"), 1),
+            (("revoke", "000000000000"), 1),
+        ],
+    )
+    def test_bad_input(self, cli, arguments, exit_code):
+        cli.fails("token", *arguments, code=exit_code)
+
+
+class TestImport:
+    def test_wheels(self, cli, wheels):
+        cli.ok("feed", "create", "pypi/main")
+        done = cli.ok("registry", "import", "pypi/main", str(wheels), "--json").json
+        assert len(done["published"]) == 3
+        again = cli.ok("registry", "import", "pypi/main", str(wheels), "--json").json
+        assert (again["published"], len(again["unchanged"])) == ([], 3)
+
+    def test_what_cannot_be_taken_is_named_and_the_rest_goes_on(self, cli, wheels):
+        cli.ok("feed", "create", "pypi/main")
+        (wheels / "broken-1.0-py3-none-any.whl").write_bytes(b"no archive")
+        done = cli.run("registry", "import", "pypi/main", str(wheels))
+        assert done.code == 1
+        assert "3 published" in done.out
+        assert "not taken: broken-1.0-py3-none-any.whl" in done.err
+        assert "Traceback" not in done.err
+
+    def test_a_mirror_of_providers(self, cli, tmp_path):
+        mirror = tmp_path / "mirror" / "registry.lab.test" / "lab" / "lab"
+        mirror.mkdir(parents=True)
+        for name, data in provider_zips("1.2.0").items():
+            (mirror / name).write_bytes(data)
+        (mirror / "index.json").write_text('{"versions":{"1.2.0":{}}}')
+        cli.ok("feed", "create", "terraform/main")
+        arguments = ("registry", "import", "terraform/main", str(tmp_path / "mirror"), "--json")
+        assert cli.ok(*arguments).json["published"] == ["lab/lab 1.2.0"]
+        assert cli.ok(*arguments).json["unchanged"] == ["lab/lab 1.2.0"]
+
+    def test_bad_input(self, cli, wheels, tmp_path):
+        (tmp_path / "empty").mkdir()
+        cli.fails("registry", "import", "pypi/main", str(wheels))
+        cli.ok("feed", "create", "pypi/main")
+        cli.fails("registry", "import", "pypi/main", str(tmp_path / "empty"))
+        cli.fails("registry", "import", "pypi/main", str(tmp_path / "nowhere"), code=2)
+
+
+class TestStore:
+    def test_an_export_is_ordinary_layouts(self, filled, tmp_path, require):
+        skopeo = require("skopeo", package="skopeo")
+        out = tmp_path / "out"
+        done = filled.ok("registry", "export", "pypi/main", str(out), "--json").json
+        assert done["repositories"] == ["pypi/main/demo", "pypi/main/other", "meta/pypi/main"]
+        source = f"oci:{out}/pypi/main/demo"
+        tags = subprocess.run(
+            [skopeo, "inspect", "--raw", f"{source}:_index"], capture_output=True, check=False
+        )
+        raw = (out / "pypi/main/demo/index.json").read_text()
+        assert raw.count('"f.') >= 2
+        assert tags.returncode == 0 or b"_index" in tags.stderr
+        again = filled.ok("registry", "export", "pypi/main", str(out), "--json").json
+        assert again["bytes_copied"] == 0
+
+    def test_reindex(self, filled):
+        assert filled.ok("registry", "reindex", "pypi/main", "--json").json["projects"] == 2
+
+    def test_gc_and_fsck_of_a_sound_store(self, filled):
+        assert filled.ok("registry", "gc", "--dry-run", "--json").json["failures"] == []
+        assert "gone" in filled.ok("registry", "gc").out
+        report = filled.ok("registry", "fsck", "--json").json
+        assert report["is_ok"]
+        assert report["problems"] == []
+
+    def test_fsck_names_what_is_damaged(self, filled):
+        folder = filled.data_dir / "oci" / "pypi" / "main" / "demo" / "blobs" / "sha256"
+        blob = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+        blob.write_bytes(b"x" * blob.stat().st_size)
+        done = filled.run("registry", "fsck")
+        assert done.code == 1
+        assert "pypi/main/demo" in done.err
+        assert filled.run("registry", "fsck", "--json").error["code"] == "store_corrupt"
+        assert filled.run("registry", "fsck", "--quick").code == 0
+
+    def test_a_registry_looks_after_itself(self, cli, tmp_path):
+        config = tmp_path / "jupyter-config"
+        config.mkdir(exist_ok=True)
+        text = 'c.Settings.oci_store = "https://registry.lab.test/lab"\n'
+        (config / "jupyter_packager_config.py").write_text(text)
+        for command in ("gc", "fsck"):
+            assert "in a registry" in cli.fails("registry", command).err
