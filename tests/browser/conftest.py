@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -53,6 +54,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
     notices = home / "settings" / "@jupyterlab" / "apputils-extension"
     notices.mkdir(parents=True)
     (notices / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    config = home / "config"
+    config.mkdir()
+    allowed = {"Settings": {"endpoint_hosts": ["127.0.0.1"]}}
+    (config / "jupyter_packager_config.json").write_text(json.dumps(allowed))
     (port,) = free_ports(1)
     log = home / "jupyterlab.log"
     process = spawn(
@@ -69,7 +74,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningLab]:
         env={
             **os.environ,
             "JUPYTER_TOKEN": TOKEN,
-            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_CONFIG_DIR": str(config),
             "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
             "JUPYTER_DATA_DIR": str(home / "data"),
