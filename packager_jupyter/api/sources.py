@@ -85,16 +85,22 @@ def presign(
     BadInputError
         A longer life than the setting allows, or a source that needs `self_url`.
     """
+    ttl_s = presign_life_s(services, ttl_s)
+    now_s = int(time.time())
+    signer = services.sources.open(source).signer(ttl_s=ttl_s, self_url=self_url)
+    return {"url": signer(key, version_id=version_id), "expires_s": now_s + ttl_s}
+
+
+def presign_life_s(services: Services, wanted_s: int | None) -> int:
+    """Return how long a presigned address shall live; raises `BadInputError` beyond the limit."""
     limit_s = services.settings.presign_ttl_s
-    ttl_s = ttl_s or limit_s
+    ttl_s = wanted_s or limit_s
     if ttl_s > limit_s:
         raise BadInputError(
             f"A presigned address lives for at most {limit_s} seconds here.",
             remedy="Ask for less, or have the administrator raise Settings.presign_ttl_s.",
         )
-    now_s = int(time.time())
-    signer = services.sources.open(source).signer(ttl_s=ttl_s, self_url=self_url)
-    return {"url": signer(key, version_id=version_id), "expires_s": now_s + ttl_s}
+    return ttl_s
 
 
 def _entry(entry: Entry) -> EntryShown:

@@ -9,12 +9,14 @@ from packager_jupyter.server.api.registries import REGISTRY_API_ROUTES
 from packager_jupyter.server.api.shares import SHARE_API_ROUTES
 from packager_jupyter.server.api.sources import SOURCE_ROUTES
 from packager_jupyter.server.api.status import STATUS_ROUTES
+from packager_jupyter.server.api.urls import URL_ROUTES
 
 API_ROUTES = [
     *STATUS_ROUTES,
     *SOURCE_ROUTES,
     *PACKAGE_ROUTES,
     *FILE_ROUTES,
+    *URL_ROUTES,
     ONE_PACKAGE_ROUTE,
     *SHARE_API_ROUTES,
     *REGISTRY_API_ROUTES,

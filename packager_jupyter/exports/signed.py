@@ -1,0 +1,126 @@
+"""Signed addresses of a whole package, as text, NDJSON or CSV.
+
+Made in small chunks, so that a server that streams them can turn to other requests in between. An
+address reads exactly one object, without a login, until it expires: treat it like a password.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from packager_jupyter.packages.globs import glob_matcher, is_glob
+from packager_jupyter.packages.index_filter import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.sources.base import Signer, Source
+
+CHUNK_ROWS = 200
+"""Rows made at a stretch: a millisecond or two, in which no other thread gets far."""
+
+COLUMNS = ("path", "source", "key", "url", "expires_s")
+
+Row = tuple["Pointer", str, int]
+
+
+class SignedLists:
+    """Writes signed addresses of pointers; the signers are made once per source.
+
+    Parameters
+    ----------
+    open_source : callable
+        Returns a connected source by its name.
+    ttl_s : int
+        How long the addresses live, in seconds.
+    self_url : str, optional
+        Our own public address, for sources without a storage of their own.
+    """
+
+    def __init__(
+        self, open_source: Callable[[str], Source], *, ttl_s: int, self_url: str | None = None
+    ) -> None:
+        self._open_source = open_source
+        self._ttl_s = ttl_s
+        self._self_url = self_url
+        self._expires_s = int(time.time()) + ttl_s
+        self._signers: dict[str, Signer] = {}
+
+    def chunks(
+        self, pointers: Iterable[Pointer], *, shape: str = "text", match: str | None = None
+    ) -> Iterator[bytes]:
+        """Yield the list in chunks of at most `CHUNK_ROWS` pointers; a chunk may be empty.
+
+        Parameters
+        ----------
+        pointers : iterable of Pointer
+        shape : {"text", "ndjson", "csv"}
+        match : str, optional
+            Part of a path or a glob, as in a package's list of files.
+
+        Raises
+        ------
+        SourceNotFoundError, CredentialMissingError
+            A source of the package cannot sign; what came before is no whole list.
+        """
+        write = WRITERS[shape]
+        passes = path_test(match) if match else None
+        if shape == "csv":
+            yield f"{','.join(COLUMNS)}\n".encode()
+        left = iter(pointers)
+        while batch := list(islice(left, CHUNK_ROWS)):
+            if passes is not None:
+                batch = [pointer for pointer in batch if passes(pointer.path)]
+            yield write([(one, self._sign(one), self._expires_s) for one in batch])
+
+    def _sign(self, pointer: Pointer) -> str:
+        signer = self._signers.get(pointer.source)
+        if signer is None:
+            source = self._open_source(pointer.source)
+            signer = source.signer(ttl_s=self._ttl_s, self_url=self._self_url)
+            self._signers[pointer.source] = signer
+        return signer(pointer.key, version_id=pointer.version_id)
+
+
+def path_test(match: str) -> Callable[[str], bool]:
+    """Return whether a path passes a filter, as `index_filter.Filter` sees it."""
+    if is_glob(match):
+        matches = glob_matcher(match)
+        if "/" in match:
+            return matches
+        return lambda path: matches(path.rpartition("/")[2])
+    needle = fold(match)
+    return lambda path: needle in fold(path)
+
+
+def _text(rows: Sequence[Row]) -> bytes:
+    return "".join([f"{url}\n" for _, url, _ in rows]).encode()
+
+
+def _ndjson(rows: Sequence[Row]) -> bytes:
+    records: list[dict[str, Any]] = [
+        dict(zip(COLUMNS, (one.path, one.source, one.key, url, expires_s), strict=True))
+        for one, url, expires_s in rows
+    ]
+    return b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerows((one.path, one.source, one.key, url, end) for one, url, end in rows)
+    return text.getvalue().encode()
+
+
+WRITERS: dict[str, Callable[[Sequence[Row]], bytes]] = {
+    "text": _text,
+    "ndjson": _ndjson,
+    "csv": _csv,
+}
