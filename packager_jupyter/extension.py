@@ -7,6 +7,7 @@ opened the routes answer with the reason, so that the sidebar can say it.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -71,7 +72,7 @@ class PackagerApp(ExtensionApp):
     async def stop_extension(self) -> None:
         """Cancel jobs and close the core."""
         if self.context is not None:
-            self.context.close()
+            await asyncio.to_thread(self.context.close)
         if self.services is not None:
             self.services.close()
 

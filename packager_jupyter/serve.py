@@ -194,7 +194,7 @@ class StandaloneServer:
             await asyncio.sleep(0.02)  # Tornado tells nobody when a stream is flushed
         await self._listener.close_all_connections()
         self._uploads.close()
-        self.context.close()
+        await asyncio.to_thread(self.context.close)
 
 
 def run(

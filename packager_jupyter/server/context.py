@@ -45,7 +45,7 @@ class ServerContext:
     is_draining: bool = False
 
     def close(self) -> None:
-        """Cancel jobs and let the threads go."""
+        """Cancel jobs, wait for them a little, and let the threads go; blocks."""
         self.jobs.close()
         self.pool.close()
 

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +21,7 @@ from packager_jupyter.server.failures import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     Progress = Callable[[int, int], None]
     Work = Callable[[Progress], dict[str, Any]]
@@ -30,6 +31,7 @@ JobState = Literal["running", "done", "failed", "cancelled"]
 MAX_RUNNING = 4
 MAX_WAITING = 64
 MAX_FINISHED = 200
+CLOSE_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -127,6 +129,7 @@ class JobTable:
         self._max_open = max_running + max_waiting
         self._max_finished = max_finished
         self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._futures: dict[str, Future[None]] = {}
         self._lock = threading.Lock()
 
     def start(
@@ -156,7 +159,8 @@ class JobTable:
                 )
             self._jobs[job.id] = job
             self._forget()
-        self._threads.submit(self._run, job, work)
+            # Under the lock, so that no job slips in behind `close`.
+            self._futures[job.id] = self._threads.submit(self._run, job, work)
         return job
 
     def get(self, job_id: str, *, owner: str) -> Job:
@@ -193,12 +197,14 @@ class JobTable:
             states = [job.state for job in self._jobs.values()]
         return {state: states.count(state) for state in ("running", "done", "failed", "cancelled")}
 
-    def close(self) -> None:
-        """Cancel everything; running work stops at its next report."""
+    def close(self, *, wait_s: float = CLOSE_S) -> None:
+        """Cancel everything and wait until running work has undone itself, for `wait_s` at most."""
         with self._lock:
             for job in self._jobs.values():
                 job.cancelled.set()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            running = [future for future in self._futures.values() if not future.cancelled()]
+        wait(running, timeout=wait_s)
 
     def _run(self, job: Job, work: Work) -> None:
         try:
@@ -227,6 +233,7 @@ class JobTable:
             job.result, job.error = result, error
             job.ended_s = int(time.time())
             job.state = state
+            self._futures.pop(job.id, None)
 
     def _forget(self) -> None:
         finished = [job.id for job in self._jobs.values() if job.state != "running"]

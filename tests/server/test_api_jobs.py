@@ -128,6 +128,33 @@ def test_others_see_nothing(table):
     assert table.list(owner="ann") == [job]
 
 
+def test_closing_waits_until_running_work_has_undone_itself():
+    table = JobTable()
+    running, undone = threading.Event(), threading.Event()
+
+    def work(progress):
+        try:
+            while True:
+                running.set()
+                progress(1, 1)
+                time.sleep(0.002)
+        finally:
+            time.sleep(0.2)
+            undone.set()
+
+    job = start(table, work)
+    assert running.wait(5)
+    for _ in range(8):
+        start(table, work)  # some of these still wait
+    began = time.monotonic()
+    table.close(wait_s=60)
+    assert time.monotonic() - began < 30
+    assert undone.is_set()
+    assert job.state == "cancelled"
+    with pytest.raises(RuntimeError):
+        start(table, work)
+
+
 def test_only_the_newest_finished_are_remembered(table):
     jobs = [wait_for(start(table, lambda _progress: {}), "done") for _ in range(6)]
     remembered = table.list(owner="ann")
