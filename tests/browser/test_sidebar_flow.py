@@ -51,6 +51,7 @@ def test_the_main_job(sidebar: Sidebar, lab: RunningLab) -> None:
     links = share(sidebar)
     fetch_as_a_stranger(links, lab, shared)
     revoke(sidebar, links)
+    come_back(sidebar, lab)
 
 
 def browse(sidebar: Sidebar, lab: RunningLab) -> set[str]:
@@ -156,3 +157,11 @@ def revoke(sidebar: Sidebar, links: Links) -> None:
     with pytest.raises(urllib.error.HTTPError) as gone:
         fetch(f"{links.capability}manifest.jsonl")
     assert gone.value.code == 404
+
+
+def come_back(sidebar: Sidebar, lab: RunningLab) -> None:
+    """After a reload the sidebar is open again, on the same package."""
+    sidebar.page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after it changed
+    sidebar.page.goto(lab.url.replace("reset&", ""))
+    expect(sidebar.packages.locator(".jp-packager-bar-text")).to_contain_text("ocean-2024 · ")
+    expect(sidebar.row(sidebar.sources, "survey")).to_be_visible()

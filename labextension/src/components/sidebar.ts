@@ -62,10 +62,22 @@ export class PackagerSidebar extends SidePanel {
     super.dispose();
   }
 
-  protected override onBeforeShow(msg: Message): void {
-    super.onBeforeShow(msg);
+  protected override onAfterAttach(msg: Message): void {
+    super.onAfterAttach(msg);
+    // A restored layout attaches the sidebar as it was: shown, perhaps.
+    if (this.isVisible) {
+      this._show();
+    }
+  }
+
+  protected override onAfterShow(msg: Message): void {
+    super.onAfterShow(msg);
+    this._show();
+  }
+
+  /** The first time, ask who is there; later, see what others have changed meanwhile. */
+  private _show(): void {
     const { model } = this._context;
-    // The first time, ask who is there; later, see what others have changed meanwhile.
     if (this._isStarted) {
       void model.refresh();
     } else {
