@@ -55,6 +55,7 @@ for _command in (
     check.verify,
     check.hash_,
     packages.publish,
+    packages.rm_version,
     shares.share,
     shares.shares,
     get.get,

@@ -286,14 +286,21 @@ def _state_text(name: str, found: DraftStatus) -> str:
 
 @click.command("versions", cls=SessionCommand)
 @click.argument("name")
+@click.option("--all", "with_deleted", is_flag=True, help="Deleted versions, too.")
 @bytes_option
 @pass_session
-def versions(session: Session, *, name: str) -> None:
+def versions(session: Session, *, name: str, with_deleted: bool) -> None:
     """List the published versions of NAME, the newest first."""
-    infos = session.services.packages.versions(name)
+    deleted = session.services.packages.deleted_versions(name) if with_deleted else []
+    infos = session.services.packages.versions(name, or_none=bool(deleted))
     if session.out.is_json:
-        session.out.json({"items": [info.to_json() for info in infos], "cursor": None})
+        body: dict[str, Any] = {"items": [info.to_json() for info in infos], "cursor": None}
+        if with_deleted:
+            body["deleted"] = [one.to_json() for one in deleted]
+        session.out.json(body)
         return
+    for one in deleted:
+        session.out.remark(f"deleted {utc_minute(one.deleted_s)}: {one.version}  {one.digest}")
     if not infos:
         session.out.remark(f"{name} was never published: packager publish {name}")
         return

@@ -10,12 +10,12 @@ import click
 
 from packager_jupyter.cli.base import SessionCommand, pass_session
 from packager_jupyter.cli.output import count_of
-from packager_jupyter.cli.values import ADDRESS
+from packager_jupyter.cli.values import ADDRESS, PACKAGE_REF
 from packager_jupyter.errors import PackagerError, PathNotFoundError
 
 if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
-    from packager_jupyter.cli.values import Address
+    from packager_jupyter.cli.values import Address, PackageRef
     from packager_jupyter.packages.base import AddReport
     from packager_jupyter.packages.draft import Draft
 
@@ -282,6 +282,21 @@ def publish(session: Session, *, name: str, version: str | None, to: str | None)
         session.out.remark(f"Give it to others: packager share {name}@{done.version}")
     if to is not None:
         session.out.remark(f"Copied to {to}.")
+
+
+@click.command("rm-version", cls=SessionCommand)
+@click.argument("ref", metavar="NAME@V", type=PACKAGE_REF)
+@pass_session
+def rm_version(session: Session, *, ref: PackageRef) -> None:
+    """Delete a published version for good; its name is never given again.
+
+    Shares of it answer as gone, and latest names the newest version that is left. The objects in
+    the storage stay as they are.
+    """
+    if ref.version is None:
+        raise click.UsageError("Name the version: NAME@V.")
+    session.services.packages.delete_version(ref.name, ref.version, now_s=int(time.time()))
+    session.out.result({"package": ref.name, "deleted": ref.version}, f"Deleted {ref}.")
 
 
 def _copy_to(session: Session, name: str, version: str, address: str) -> None:

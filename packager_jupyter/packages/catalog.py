@@ -36,6 +36,7 @@ from packager_jupyter.packages.tags import (
     version_tags,
 )
 from packager_jupyter.packages.texts import DigestMemory
+from packager_jupyter.packages.tombstones import bury, tombstones
 from packager_jupyter.packages.version import Version, VersionIndex
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.oci.base import OciStore, TagInfo
+    from packager_jupyter.packages.infos import Deleted
     from packager_jupyter.sources.catalog import SourceCatalog
 
 __all__ = ["DraftInfo", "PackageInfo", "Packages", "VersionInfo"]
@@ -264,8 +266,10 @@ class Packages:
             with contextlib.suppress(OSError):
                 folder.parent.rmdir()
 
-    def versions(self, name: str) -> list[VersionInfo]:
+    def versions(self, name: str, *, or_none: bool = False) -> list[VersionInfo]:
         """Return what is published of a package, the newest first.
+
+        With `or_none` a package of which nothing is left has no versions.
 
         Raises
         ------
@@ -273,7 +277,7 @@ class Packages:
             There is neither a draft nor a version.
         """
         infos = self._version_infos(check_package_name(name))
-        if not infos and not self.has_draft(name):
+        if not infos and not or_none and not self.has_draft(name):
             raise _package_not_found(name)
         return infos
 
@@ -294,6 +298,30 @@ class Packages:
         totals = opened.totals()
         title = opened.metadata().title
         return VersionInfo(tag.tag, opened.digest, created, totals.files, totals.bytes, title)
+
+    @explain_disk()
+    def delete_version(self, name: str, version: str, *, now_s: int) -> None:
+        """Delete a version for good; its name is never given again.
+
+        ``latest`` moves to the newest version that is left. Deleting it again changes nothing.
+
+        Raises
+        ------
+        PackageNotFoundError
+        BadInputError
+            A name or version that is none, ``latest`` for example.
+        """
+        check_package_name(name)
+        check_version(version)
+        try:
+            digest = bury(self._oci, repository(name), version, now_s=now_s)
+        except BlobNotFoundError as error:
+            raise self._version_not_found(name, version) from error
+        self._versions.drop(f"{name} {digest}")
+
+    def deleted_versions(self, name: str) -> list[Deleted]:
+        """Return the deleted versions of a package, the last one first."""
+        return tombstones(self._oci, repository(check_package_name(name)))
 
     def version(self, name: str, ref: str = LATEST) -> Version:
         """Return a published version.

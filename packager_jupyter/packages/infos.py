@@ -23,6 +23,19 @@ class VersionInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Deleted:
+    """A deleted version: its name and digest are never used again."""
+
+    version: str
+    digest: str
+    deleted_s: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the row as lists show it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
 class DraftInfo:
     """What a list of packages says about a draft.
 

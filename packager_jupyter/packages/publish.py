@@ -57,6 +57,7 @@ from packager_jupyter.packages.tags import (
 )
 from packager_jupyter.packages.texts import attachment_layer, texts_mark
 from packager_jupyter.packages.times import format_time
+from packager_jupyter.packages.tombstones import deleted_digest
 
 if TYPE_CHECKING:
     import sqlite3
@@ -237,7 +238,9 @@ class Publisher:
             self._mend_latest(existing)
             return _as_published(existing)
         raise VersionExistsError(
-            f"{self._name}@{version} is published already, with other content.",
+            f"{self._name}@{version} is published already, with other content."
+            if existing is not None
+            else f"{self._name}@{version} was deleted, and its name is never given again.",
             remedy="A version never changes: publish under another one, or leave it out to take "
             "the next number.",
         )
@@ -282,6 +285,8 @@ class Publisher:
 def load_version(oci: OciStore, repo: str, reference: str) -> VersionRecord:
     """Read a version; raises `BlobNotFoundError` and `StoreCorruptError`."""
     manifest = oci.get_manifest(repo, reference)
+    if deleted_digest(manifest) is not None:
+        raise BlobNotFoundError("That version was deleted.", remedy="Ask for another one.")
     config = config_descriptor(manifest)
     return read_version(manifest, b"".join(oci.read_blob(repo, config.digest)))
 

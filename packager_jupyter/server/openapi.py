@@ -24,6 +24,7 @@ Json = dict[str, Any]
 _PARAMETER_DOCS = {
     "package": "Name of the package; the `/` after a namespace may be written as %2F.",
     "source": "Name of the source.",
+    "version": "A version; not `latest`.",
     "job": "Id of the job.",
     "share": "Id of the share.",
     "token_id": "Id of the token.",

@@ -197,3 +197,18 @@ def test_a_file_of_keys_is_added_without_listing(lake, tmp_path):
     lake.fails("add", "p", "--keys", str(keys), code=2)
     lake.fails("add", "p", "lake:obs/", "--source", "lake", "--keys", str(keys), code=2)
     lake.fails("add", "p", code=2)
+
+
+def test_a_deleted_version_stays_deleted(lake):
+    for key in ("top.json", "other.json"):
+        lake.ok("add", "p", f"lake:{key}")
+        lake.ok("publish", "p")
+    lake.ok("rm-version", "p@2")
+    assert [item["version"] for item in lake.ok("versions", "p", "--json").json["items"]] == ["1"]
+    with_deleted = lake.ok("versions", "p", "--all", "--json").json
+    assert [item["version"] for item in with_deleted["deleted"]] == ["2"]
+    assert "2" in lake.ok("versions", "p", "--all").err
+    assert "was deleted" in lake.fails("publish", "p", "--version", "2").err
+    lake.fails("show", "p@2")
+    lake.fails("rm-version", "p@5")
+    lake.fails("rm-version", "p", code=2)

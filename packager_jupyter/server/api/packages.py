@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,7 @@ from packager_jupyter.api.shapes.packages import (
 )
 from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.rules import Operation, Query, Route, Rule
+from packager_jupyter.server.share.state import share_state
 from packager_jupyter.server.strict_json import parse_json
 
 RESOURCE = "packager:packages"
@@ -143,6 +145,20 @@ class VersionsHandler(PackageHandler):
         self.write_json(done, status=201 if done["is_new"] else 200)
 
 
+class OneVersionHandler(PackageHandler):
+    """``api/v1/packages/<name>/versions/<version>``."""
+
+    async def delete(self, package: str, version: str) -> None:
+        """Delete one version for good."""
+        now_s = int(time.time())
+        await self.call(self.services.packages.delete_version, package, version, now_s=now_s)
+        state = share_state(self.settings)
+        state.pinned.forget((package, version))
+        state.latest.forget((package, "latest"))
+        await self.audit("package.delete_version", f"{package}@{version}")
+        self.write_nothing()
+
+
 def _rule(action: Any, operation: Operation) -> Rule:
     return Rule("user", RESOURCE, action, operation)
 
@@ -231,6 +247,20 @@ PACKAGE_ROUTES = [
             ),
         },
         "Versions",
+    ),
+    Route(
+        "api/v1/packages/{package}/versions/{version}",
+        OneVersionHandler,
+        {
+            "DELETE": _rule(
+                "write",
+                Operation(
+                    summary="Delete a version for good; its name is never given again",
+                    responses={204: None},
+                ),
+            )
+        },
+        "A version",
     ),
 ]
 # Behind the routes of its parts: a package's name may hold a slash.

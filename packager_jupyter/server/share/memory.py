@@ -42,6 +42,10 @@ class Memory(Generic[V]):
         while len(self._values) > self._size:
             self._values.popitem(last=False)
 
+    def forget(self, key: Hashable) -> None:
+        """Forget one value."""
+        self._values.pop(key, None)
+
     async def load(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
         """Return the value, making it when needed: once, however many ask at the same time."""
         found = self.get(key)
