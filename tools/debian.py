@@ -100,5 +100,5 @@ def provide_for_tests(console: Console) -> None:
         return
     console.say("  Not root, so these Debian packages stay missing and their tests are skipped:")
     for item in lacking:
-        console.say(f"    {item.name:12} {item.why}")
+        console.say(f"    {item.name:16} {item.why}")
     console.say(f"  To run them too: sudo apt-get install {' '.join(names)}")
