@@ -14,10 +14,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import re
-import secrets
 import threading
-import time
 import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, replace
@@ -27,6 +24,15 @@ import orjson
 
 from packager_jupyter.errors import BlobNotFoundError, ConflictError, StoreCorruptError
 from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST
+from packager_jupyter.oci.feed_names import (
+    EVENT_PREFIX,
+    INDEX_TAG,
+    LATEST_TAG,
+    event_tag,
+    is_project_tag,
+    is_truth,
+    repository_for,
+)
 from packager_jupyter.oci.manifest import (
     EMPTY,
     EMPTY_BYTES,
@@ -42,10 +48,6 @@ if TYPE_CHECKING:
 
     from packager_jupyter.oci.base import Descriptor, OciStore
 
-INDEX_TAG = "_index"
-LATEST_TAG = "latest"
-EVENT_PREFIX = "e."
-FILE_PREFIX = "f."
 EVENT_TYPE = "application/vnd.packager-jupyter.feed.event.v1"
 EVENT_CONFIG_TYPE = "application/vnd.packager-jupyter.feed.event.config.v1+json"
 INDEX_TYPE = "application/vnd.packager-jupyter.feed.index.v1"
@@ -54,38 +56,8 @@ PROJECT_TYPE = "application/vnd.packager-jupyter.feed.project.v1"
 MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
 _INDEX_FORMAT = 1
-_COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
-_PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_RESERVED_TAG = re.compile(r"_.*|[efx]\..*|x-.*|latest")
-_MAX_COMPONENT = 128
 _CACHED_PROJECTS = 4096
 _READ_TRIES = 3
-
-
-def repository_for(project: str) -> str:
-    """Return the repository path of a project; ``/`` in its name parts it into components."""
-    return "/".join(component_for(part) for part in project.split("/"))
-
-
-def component_for(name: str) -> str:
-    """Return the repository component of a project name; never turned back into the name."""
-    if len(name) <= _MAX_COMPONENT and _COMPONENT.fullmatch(name) and not name.startswith("x--"):
-        return name
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].strip("-") or "name"
-    return f"x--{slug}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
-
-
-def version_tag(version: str) -> str:
-    """Return the tag of a version: ``+`` as ``_``, ``!`` as ``__``, a hash where that is no tag."""
-    tag = version.replace("!", "__").replace("+", "_")
-    if _PLAIN_TAG.fullmatch(tag) and not _RESERVED_TAG.fullmatch(tag):
-        return tag
-    return f"x-{hashlib.sha256(version.encode()).hexdigest()[:40]}"
-
-
-def file_tag(filename: str) -> str:
-    """Return the immutable tag of one file of a project."""
-    return FILE_PREFIX + hashlib.sha256(filename.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +275,7 @@ class Feed:
         while True:
             try:
                 self.store.push_manifest(
-                    repo, body, media_type=MEDIA_TYPE_MANIFEST, tag=_event_tag()
+                    repo, body, media_type=MEDIA_TYPE_MANIFEST, tag=event_tag()
                 )
             except ConflictError:
                 continue  # two events of one millisecond drew the same random end
@@ -318,7 +290,7 @@ class Feed:
         repo = self.repository(project)
         for attempt in range(_READ_TRIES):
             stamp = self.store.change_stamp(repo)
-            tags = frozenset(filter(_is_truth, self.store.tag_names(repo)))
+            tags = frozenset(filter(is_truth, self.store.tag_names(repo)))
             if not tags:
                 return None
             with self._lock:
@@ -363,7 +335,7 @@ class Feed:
     def reindex(self, project: str) -> ProjectState | None:
         """Make the summary of a project anew from its artifacts, whatever the old one says."""
         repo = self.repository(project)
-        tags = sorted(filter(_is_truth, self.store.tag_names(repo)))
+        tags = sorted(filter(is_truth, self.store.tag_names(repo)))
         if not tags:
             return None
         rows = {tag: self._fetch(repo, tag) for tag in tags}
@@ -428,7 +400,7 @@ class Feed:
         """Put the project on the feed's list first, so that no published file is ever unlisted."""
         if project in self._known:
             return
-        tag = project if _is_project_tag(project) else f"x-{digest_bytes(project.encode())[7:47]}"
+        tag = project if is_project_tag(project) else f"x-{digest_bytes(project.encode())[7:47]}"
         self.store.push_blob(self._meta, EMPTY_BYTES)
         body = image_manifest(
             artifact_type=PROJECT_TYPE,
@@ -442,26 +414,8 @@ class Feed:
         return content.annotations.get(ANNOTATION_TITLE, tag)
 
 
-def _is_truth(tag: str) -> bool:
-    # `_index` and `latest` are derived; `sha256-…` is the fallback list of referrers.
-    return not tag.startswith(("_", "sha256-")) and tag != LATEST_TAG
-
-
-def _is_project_tag(project: str) -> bool:
-    return bool(_PLAIN_TAG.fullmatch(project)) and not project.startswith("x-")
-
-
 def _is_json(described: Descriptor) -> bool:
     return described.media_type.endswith("+json")
-
-
-def _event_tag() -> str:
-    """Return ``e.<time>.<random>``: base-36 milliseconds, so that tag order is time order."""
-    value, digits = int(time.time() * 1000), ""
-    while value:
-        value, rest = divmod(value, 36)
-        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
-    return f"{EVENT_PREFIX}{digits:0>9}.{secrets.token_hex(6)}"
 
 
 def _fold(project: str, rows: Mapping[str, Any]) -> ProjectState:

@@ -10,13 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from packager_jupyter.errors import ConflictError
-from packager_jupyter.oci.feed import (
-    INDEX_TAG,
-    Feed,
-    component_for,
-    file_tag,
-    version_tag,
-)
+from packager_jupyter.oci.feed import Feed
+from packager_jupyter.oci.feed_names import INDEX_TAG, component_for, file_tag, version_tag
 from packager_jupyter.oci.layout import LayoutStore
 from packager_jupyter.oci.names import check_repository, check_tag
 

@@ -236,7 +236,8 @@ class TestProtected:
     @pytest.fixture
     def services_feed(self, root):
         """A file of a feed, published by the feed itself."""
-        from packager_jupyter.oci.feed import Feed, file_tag
+        from packager_jupyter.oci.feed import Feed
+        from packager_jupyter.oci.feed_names import file_tag
 
         services = root.host.services
         services.feeds.create("pypi/main")

@@ -23,7 +23,8 @@ from packager_jupyter.errors import (
     ForbiddenError,
     PathNotFoundError,
 )
-from packager_jupyter.oci.feed import Feed, file_tag
+from packager_jupyter.oci.feed import Feed
+from packager_jupyter.oci.feed_names import file_tag
 from packager_jupyter.registries.pypi.simple import (
     FileRow,
     ProjectPage,

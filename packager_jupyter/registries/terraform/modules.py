@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from packager_jupyter.errors import BadInputError, ConflictError, PathNotFoundError
 from packager_jupyter.oci.base import ANNOTATION_CREATED
-from packager_jupyter.oci.feed import Feed, version_tag
+from packager_jupyter.oci.feed import Feed
+from packager_jupyter.oci.feed_names import version_tag
 from packager_jupyter.oci.manifest import EMPTY, EMPTY_BYTES
 from packager_jupyter.registries.archives.tarscan import scan_tar
 from packager_jupyter.registries.archives.zipdir import read_members

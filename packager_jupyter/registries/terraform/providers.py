@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from packager_jupyter.errors import BadInputError, ConflictError, PathNotFoundError
 from packager_jupyter.oci.base import ANNOTATION_CREATED, MEDIA_TYPE_MANIFEST, Descriptor
-from packager_jupyter.oci.feed import Feed, version_tag
+from packager_jupyter.oci.feed import Feed
+from packager_jupyter.oci.feed_names import version_tag
 from packager_jupyter.oci.manifest import EMPTY, EMPTY_BYTES, describe, image_manifest
 from packager_jupyter.registries.archives.zipdir import read_members
 from packager_jupyter.registries.terraform.names import (
