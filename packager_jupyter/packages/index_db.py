@@ -39,6 +39,9 @@ ROOT_ID = 1
 NO_TIME = -70_000_000_000_000
 """Stands for an unknown modification time, so that sorting by time needs no NULL."""
 
+PAGE_BYTES = 8192
+"""Larger than SQLite's own choice: long additions write fewer pages into the journal."""
+
 _WRITER_CACHE_KIB = 64 * 1024
 _READER_CACHE_KIB = 8 * 1024
 _MAX_IDLE = 4
@@ -49,6 +52,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 )
 
 _SCHEMA = f"""
+PRAGMA page_size = {PAGE_BYTES};
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 _OUT_BYTES = 1024 * 1024
 _MD5_HEX = 32
-_PLAIN_FIELDS = frozenset(
-    {"path", "size", "checksums", "etag", "modified", "source", "key", "x-key"}
-)
 
 
 def unpack_lines(chunks: Iterable[bytes], *, fingerprint: str) -> Iterator[bytes]:
@@ -166,26 +163,44 @@ class _Loader:
             prefix, name = path[:name_at], path[name_at:]
             if prefix != self._prefix:
                 self._go_to(prefix, name, record)
+            get = record.get
             key = self._key_prefix + name
-            etag = record.get("etag")
+            etag = get("etag")
+            modified = get("modified")
             size = record["size"]
+            extra: int | bool | None = None
+            fields = 5 + (etag is not None) + (modified is not None)
+            if "checksums" in record:
+                fields += 1
+                extra = _plain_extra(record, etag)
             if (
-                self._source is not None
-                and is_plain_name(name)
-                and record.get("x-key") == key
-                and record.get("key") == self._root + key
-                and record.get("source") == self._source
+                len(record) == fields
+                and self._source is not None
+                and (
+                    (
+                        name.isascii()
+                        and name.isprintable()
+                        and "~" not in name
+                        and "\\" not in name
+                        and name
+                        and name[0] != "."
+                        and len(name) <= MAX_SEGMENT_BYTES
+                    )
+                    or is_plain_name(name)
+                )
+                and get("x-key") == key
+                and get("key") == self._root + key
+                and get("source") == self._source
                 and type(size) is int
                 and 0 <= size <= MAX_SIZE_BYTES
-                and record.keys() <= _PLAIN_FIELDS
                 and (etag is None or type(etag) is str)
-                and (extra := _plain_extra(record, etag)) is not False
+                and extra is not False
             ):
-                text = record.get("modified")
-                modified = NO_TIME if text is None else parse_time(text)
-                rows.append((rows.number, name, size, modified, pack_etag(etag), extra))
+                seconds = NO_TIME if modified is None else parse_time(modified)
+                rows.append((rows.number, name, size, seconds, pack_etag(etag), extra))
                 self._size_bytes += size
-                self._hashed += extra is not None
+                if extra is not None:
+                    self._hashed += 1
             else:
                 self._put(record)
         self._last = last

@@ -474,7 +474,7 @@ def cut_in_half(path):
 
 def garble_pages(path):
     data = bytearray(path.read_bytes())
-    for start in range(4096, len(data), 4096):
+    for start in range(index_db.PAGE_BYTES, len(data), index_db.PAGE_BYTES):
         data[start : start + 64] = b"\xff" * 64
     path.write_bytes(data)
 
