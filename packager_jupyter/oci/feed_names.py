@@ -48,11 +48,13 @@ def file_tag(filename: str) -> str:
 
 
 def is_truth(tag: str) -> bool:
+    """Whether a tag of a project's repository stands for a release or an event."""
     # `_index` and `latest` are derived; `sha256-…` is the fallback list of referrers.
     return not tag.startswith(("_", "sha256-")) and tag != LATEST_TAG
 
 
 def is_project_tag(project: str) -> bool:
+    """Whether a project's name can be its own tag in the feed's list of projects."""
     return bool(_PLAIN_TAG.fullmatch(project)) and not project.startswith("x-")
 
 
