@@ -17,6 +17,7 @@ from packager_jupyter.packages import index_db
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.index_filter import WORK_PER_PAGE
 from packager_jupyter.packages.index_query import FolderRow
+from packager_jupyter.packages.index_rows import pack_etag, unpack_etag
 from packager_jupyter.packages.pointer import Pointer
 
 
@@ -185,6 +186,13 @@ def test_removing_files_and_folders(index):
     assert index.totals() == (1, 1)
     assert index.remove([""]) == index_removed(1, 1)
     assert index.page().rows == []
+
+
+def test_a_folder_that_lost_its_only_folder_goes_too(index):
+    index.add([pointer("a/b/c/x"), pointer("z")])
+    index.remove(["a/b/c"])
+    assert paths(index.page()) == ["z"]
+    assert not index.has_folder("a")
 
 
 def index_removed(files, size_bytes):
@@ -391,6 +399,16 @@ def test_a_filter_hands_out_what_it_has_after_bounded_work(index):
     ]
 
 
+def test_looking_through_many_folders_is_work_too(index, monkeypatch):
+    monkeypatch.setattr("packager_jupyter.packages.index_filter.WORK_PER_PAGE", 500)
+    index.add(pointer(f"d{number:03}/e/f") for number in range(200))
+    index.add([pointer("z/needle")])
+    page = index.page(match="needle")
+    assert page.rows == []
+    assert page.cursor is not None
+    assert [row.path for row in every_page(index, match="needle")] == ["z/needle"]
+
+
 def test_filtering_goes_on_when_its_folder_is_gone(index):
     index.add(pointer(f"{part}/{number}-hit") for part in "abc" for number in range(3))
     page = index.page(match="hit", limit=5)
@@ -545,6 +563,28 @@ def test_leftovers_of_a_lost_file_do_not_come_back(index):
     assert index.page().rows == []
     index.add([pointer("new")])
     assert paths(index.page()) == ["new"]
+
+
+def test_commits_are_durable(index):
+    with index.write() as writer:
+        assert writer.connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert writer.connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize(
+    "etag",
+    [
+        None,
+        "",
+        "635B434187CEA0BB4D320073E536FE6D-12",
+        "635b434187cea0bb4d320073e536fe6d-0",
+        "635b434187cea0bb4d320073e536fe6d-1",
+        "63 5b434187cea0bb4d320073e536fe6",
+        "635b434187cea0bb4d320073e536fe6d-\u0662",
+    ],
+)
+def test_etags_come_back_exactly(etag):
+    assert unpack_etag(pack_etag(etag)) == etag
 
 
 def test_network_file_systems_get_a_rollback_journal(index, monkeypatch):
