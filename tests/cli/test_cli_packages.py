@@ -212,3 +212,13 @@ def test_a_deleted_version_stays_deleted(lake):
     lake.fails("show", "p@2")
     lake.fails("rm-version", "p@5")
     lake.fails("rm-version", "p", code=2)
+
+
+def test_a_picture_is_written(lake, tmp_path):
+    lake.ok("add", "p", "lake:obs/")
+    file = tmp_path / "p.svg"
+    lake.ok("plot", "p", "--kind", "sizes", "-o", str(file))
+    assert file.read_bytes().startswith(b"<?xml")
+    lake.fails("plot", "p", "-o", str(tmp_path / "p.gif"), code=2)
+    lake.fails("plot", "p@9", "-o", str(tmp_path / "q.png"))
+    assert not (tmp_path / "q.png").exists()
