@@ -150,8 +150,12 @@ def test_uploading_again_is_fine_and_other_bytes_are_refused(client):
 
 def test_resolution_reads_metadata_and_not_wheels(client, registry):
     client.uv_publish(wheel("leaf", "1.0"), wheel("demo", "1.0", requires_dist="leaf>=1"))
-    report = client.pip_report("demo")
-    assert resolved(report) == {"demo": "1.0", "leaf": "1.0"}
+    (client.folder / "req.in").write_text("demo\n")
+    done = client.run(
+        "uv", "pip", "compile", "--no-cache", "--no-config", "--no-annotate", "--no-header",
+        "--default-index", client.index, "req.in",
+    )  # fmt: skip
+    assert done.stdout.split() == ["demo==1.0", "leaf==1.0"]
     log = (registry.folder / "server.log").read_text()
     assert f"/pypi/{client.feed}/files/demo/demo-1.0-py3-none-any.whl.metadata" in log
     assert f"/pypi/{client.feed}/files/demo/demo-1.0-py3-none-any.whl " not in log
