@@ -109,6 +109,7 @@ class Services:
         """Write what waits, then close connections and files."""
         self.shares.close()
         self.audit.close()
+        self.packages.close()
         self.sources.close()
         self.oci.close()
         self.db.close()
