@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.verify import Problem
 
 _SHOWN = 100
+_dask_option = click.option(
+    "--dask", "dask", metavar="ADDRESS", help="Work on this Dask cluster, e.g. tcp://host:8786."
+)
 _MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 
 
@@ -27,8 +30,9 @@ _MARKS = {"added": "+", "removed": "-", "changed": "~", "renamed": ">"}
 @click.option("--deep", is_flag=True, help="Read every byte and compare checksums too.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=16, show_default=True, metavar="N",
               help="Requests at the same time.")  # fmt: skip
+@_dask_option
 @pass_session
-def verify(session: Session, *, ref: PackageRef, deep: bool, jobs: int) -> None:
+def verify(session: Session, *, ref: PackageRef, deep: bool, jobs: int, dask: str | None) -> None:
     """Check that every object of a package is still there and still the same.
 
     Ends with 1 when one is missing, changed, archived, forbidden or damaged.
@@ -37,14 +41,17 @@ def verify(session: Session, *, ref: PackageRef, deep: bool, jobs: int) -> None:
 
     problems: list[Problem] = []
     with session.out.progress("Verifying") as progress:
-        report = Verifier(
-            open_contents(session, ref),
-            session.services.sources.open,
-            on_problem=problems.append,
-            is_deep=deep,
-            jobs=jobs,
-            progress=progress,
-        ).run()
+        contents = open_contents(session, ref)
+        options: Any = {
+            "on_problem": problems.append, "is_deep": deep, "jobs": jobs, "progress": progress
+        }  # fmt: skip
+        if dask is None:
+            report = Verifier(contents, session.services.sources.open, **options).run()
+        else:
+            from packager_jupyter.scale import cluster, verify_on
+
+            with cluster(dask) as client:
+                report = verify_on(client, session.settings, contents, **options)
     problems.sort(key=lambda problem: problem.path)
     value = {
         "is_ok": report.is_ok,
@@ -80,23 +87,35 @@ def verify(session: Session, *, ref: PackageRef, deep: bool, jobs: int) -> None:
               show_default=True, help="sha256, md5, sha1 or sha512; repeatable.")  # fmt: skip
 @click.option("--jobs", type=click.IntRange(1, 64), default=4, show_default=True, metavar="N",
               help="Files at the same time.")  # fmt: skip
+@_dask_option
 @bytes_option
 @pass_session
-def hash_(session: Session, *, name: str, algorithms: tuple[str, ...], jobs: int) -> None:
+def hash_(
+    session: Session, *, name: str, algorithms: tuple[str, ...], jobs: int, dask: str | None
+) -> None:
     """Compute the checksums that the pointers of a draft lack, by reading their bytes.
 
     A run that was stopped goes on where it stopped.
     """
+    from contextlib import ExitStack
+
     from packager_jupyter.packages.hashing import hash_draft
 
     services = session.services
-    with session.out.progress("Hashing") as progress:
+    compute = None
+    with ExitStack() as stack, session.out.progress("Hashing") as progress:
+        if dask is not None:
+            from packager_jupyter.scale import cluster, hash_on
+
+            client = stack.enter_context(cluster(dask))
+            compute = hash_on(client, session.settings, algorithms, jobs)
         report = hash_draft(
             services.packages.draft(name),
             services.sources.open,
             algorithms=algorithms,
             jobs=jobs,
             progress=progress,
+            compute=compute,
         )
     failed = [{"path": path, **error.to_json()} for path, error in report.failed]
     session.out.result(

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from packager_jupyter.errors import BadInputError, PackagerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from packager_jupyter.packages.base import Progress
     from packager_jupyter.packages.draft import Draft
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.sources.base import Source
+
+    Hashed = tuple[Pointer, Mapping[str, str] | PackagerError]
+    Compute = Callable[[Iterator[list[Pointer]]], Iterator[Iterable[Hashed]]]
 
 ALGORITHMS = ("sha256", "md5", "sha1", "sha512")
 _BATCH = 64
@@ -43,6 +46,7 @@ def hash_draft(
     algorithms: Sequence[str] = ("sha256",),
     jobs: int = 4,
     progress: Progress | None = None,
+    compute: Compute | None = None,
 ) -> HashReport:
     """Compute the checksums that pointers of a draft lack.
 
@@ -56,6 +60,8 @@ def hash_draft(
         Files at the same time.
     progress : callable, optional
         Called with files and bytes; what it raises ends the run, and finished batches stay.
+    compute : callable, optional
+        Turns batches of pointers into batches of answers elsewhere, in any order; see `scale`.
 
     Raises
     ------
@@ -70,21 +76,32 @@ def hash_draft(
         )
     report = HashReport()
     waiting = _lacking(draft, algorithms, report)
-    with ThreadPoolExecutor(jobs, thread_name_prefix="packager-hash") as pool:
-        while batch := list(islice(waiting, _BATCH)):
-            done: list[tuple[Pointer, Mapping[str, str]]] = []
-            answers = pool.map(lambda p: (p, _hash(p, open_source, algorithms)), batch)
-            for pointer, answer in answers:
-                if isinstance(answer, PackagerError):
-                    report.failed.append((pointer.path, answer))
-                    continue
-                done.append((pointer, answer))
-                report.files += 1
-                report.bytes += pointer.size_bytes
-                if progress:
-                    progress(report.files, report.bytes)
-            draft.set_checksums(done)
+    batches = iter(lambda: list(islice(waiting, _BATCH)), [])
+    answered = (compute or _here(open_source, algorithms, jobs))(batches)
+    for answers in answered:
+        done: list[tuple[Pointer, Mapping[str, str]]] = []
+        for pointer, answer in answers:
+            if isinstance(answer, PackagerError):
+                report.failed.append((pointer.path, answer))
+                continue
+            done.append((pointer, answer))
+            report.files += 1
+            report.bytes += pointer.size_bytes
+            if progress:
+                progress(report.files, report.bytes)
+        draft.set_checksums(done)
     return report
+
+
+def _here(open_source: Callable[[str], Source], algorithms: Sequence[str], jobs: int) -> Compute:
+    """Return what computes in threads of this process."""
+
+    def compute(batches: Iterator[list[Pointer]]) -> Iterator[Iterable[Hashed]]:
+        with ThreadPoolExecutor(jobs, thread_name_prefix="packager-hash") as pool:
+            for batch in batches:
+                yield pool.map(lambda p: (p, hash_pointer(p, open_source, algorithms)), batch)
+
+    return compute
 
 
 def _lacking(draft: Draft, algorithms: Sequence[str], report: HashReport) -> Iterator[Pointer]:
@@ -95,9 +112,10 @@ def _lacking(draft: Draft, algorithms: Sequence[str], report: HashReport) -> Ite
             yield pointer
 
 
-def _hash(
+def hash_pointer(
     pointer: Pointer, open_source: Callable[[str], Source], algorithms: Sequence[str]
 ) -> Mapping[str, str] | PackagerError:
+    """Return the checksums of one object, or why they cannot be had."""
     try:
         source = open_source(pointer.source)
         before = source.stat(pointer.key, version_id=pointer.version_id)

@@ -37,6 +37,7 @@ LEVELS = {
     "server": 9,
     "client": 9,
     "fetch": 9,
+    "scale": 9,  # the same work on a cluster
     "extension": 10,
     "serve": 10,
     "hub": 10,
