@@ -57,8 +57,12 @@ def get(url, **headers):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
+    """A demo that has run once, so that each test stands by itself."""
     home = tmp_path_factory.mktemp("demo")
-    return Cli(home), home / "sample"
+    cli, folder = Cli(home), home / "sample"
+    with running(cli, folder):
+        pass
+    return cli, folder
 
 
 def test_demo_shows_everything_and_stops_on_ctrl_c(world, require, tmp_path):
