@@ -85,7 +85,8 @@ class Settings(Configurable):
     endpoint_hosts = List(
         Unicode(),
         help="Hosts (or '*.suffix' patterns) that S3 and Azure sources connected through the REST "
-        "API may use as endpoint, besides the vendors' own. '*' allows every host.",
+        "API may use as endpoint, besides the vendors' own. '*' allows every public host. Whoever "
+        "runs the server (the person of a Jupyter server) is not bound by it.",
     ).tag(config=True)
     feeds = Dict(
         help="Package registries: `{'pypi/main': {'anonymous_read': True}}`. More can be created "

@@ -86,6 +86,31 @@ def check_endpoint_allowed(
     return url
 
 
+def check_endpoint_of_owner(
+    url: str, *, resolve: Callable[[str], Iterable[str]] = resolve_host
+) -> str:
+    """Return `url` when whoever runs this server may name it as an endpoint.
+
+    That person reaches the server's networks anyway, and the storage of a team often lies in them.
+    Only the cloud's metadata services are refused: no storage is there, and their answers are
+    credentials.
+
+    Raises
+    ------
+    BadInputError
+        When `url` is no plain http or https address.
+    ForbiddenError
+        When the host leads to a metadata service.
+    """
+    host = _host_of(url)
+    if any(_is_metadata(address) for address in _addresses(host, resolve)):
+        raise ForbiddenError(
+            f"The endpoint {host} leads to a metadata service, not to a storage.",
+            remedy="Give the address of the storage.",
+        )
+    return url
+
+
 def _host_of(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -112,7 +137,10 @@ def _host_of(url: str) -> str:
     return bare
 
 
-def _check_addresses(host: str, resolve: Callable[[str], Iterable[str]]) -> None:
+def _addresses(
+    host: str, resolve: Callable[[str], Iterable[str]]
+) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Return every address that `host` leads to; none when the name service does not know it."""
     if _is_numeric_host(host):
         # Let the system's own reading of odd numbers (0x7f.1, 2130706433) decide.
         try:
@@ -126,7 +154,11 @@ def _check_addresses(host: str, resolve: Callable[[str], Iterable[str]]) -> None
             answers = resolve(host)
         except OSError:
             answers = []
-    addresses = [ipaddress.ip_address(answer.partition("%")[0]) for answer in answers]
+    return [ipaddress.ip_address(answer.partition("%")[0]) for answer in answers]
+
+
+def _check_addresses(host: str, resolve: Callable[[str], Iterable[str]]) -> None:
+    addresses = _addresses(host, resolve)
     if not addresses:
         raise BadInputError(
             f"The endpoint's host {host} is not known to the name service.",
@@ -152,6 +184,11 @@ def _is_inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         if address in _NAT64:
             return _is_inside(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
     return not address.is_global or address.is_multicast or address in _METADATA
+
+
+def _is_metadata(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (inner or address).is_link_local or address in _METADATA or inner in _METADATA
 
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")

@@ -32,43 +32,66 @@ async def test_another_place_forgets_the_secret(host):
     assert moved["credential"]["kind"] == "none"
 
 
-@pytest.mark.parametrize(
-    "endpoint",
-    [
-        "http://127.0.0.1:9000",
-        "http://localhost:9000",
-        "http://169.254.169.254",
-        "http://2852039166",
-        "http://0xa9.0xfe.0xa9.0xfe",
-        "http://[::ffff:169.254.169.254]",
-        "http://[fd00:ec2::254]",
-        "http://s3.amazonaws.com@127.0.0.1",
-        "http://registry.lab.test",
-        "gopher://127.0.0.1",
-        "file:///etc/passwd",
-    ],
-)
-@pytest.mark.parametrize("option", ["endpoint_url", "public_endpoint_url"])
-async def test_the_server_is_not_sent_to_places_of_the_callers_choice(host, endpoint, option):
-    body = {"name": "evil", "url": "s3://bucket", "options": {option: endpoint}}
-    response = await host.fetch("POST", "api/v1/sources", body)
+NOWHERE = [
+    "http://169.254.169.254",
+    "http://2852039166",
+    "http://0xa9.0xfe.0xa9.0xfe",
+    "http://[::ffff:169.254.169.254]",
+    "http://[fd00:ec2::254]",
+    "http://100.100.100.200",
+    "http://s3.amazonaws.com@127.0.0.1",
+    "gopher://127.0.0.1",
+    "file:///etc/passwd",
+]
+INSIDE = ["http://127.0.0.1:9000", "http://localhost:9000", "http://registry.lab.test"]
+
+
+async def refused(host, option, endpoint, headers):
+    """Try to connect to and to move to an endpoint; both must be refused and change nothing."""
+    options = {"options": {option: endpoint}}
+    body = {"name": "evil", "url": "s3://bucket"} | options
+    response = await host.fetch("POST", "api/v1/sources", body, headers=headers)
     assert response.code in {400, 403}, response.body
     assert json.loads(response.body)["remedy"]
     await host.api("POST", "sources", {"name": "mine", "url": "s3://bucket"}, status=201)
-    changed = await host.fetch("PATCH", "api/v1/sources/mine", {"options": {option: endpoint}})
+    changed = await host.fetch("PATCH", "api/v1/sources/mine", options, headers=headers)
     assert changed.code in {400, 403}
     assert [row["name"] for row in (await host.api("GET", "sources"))["items"]] == ["mine"]
 
 
+@pytest.mark.parametrize("endpoint", NOWHERE)
+@pytest.mark.parametrize("option", ["endpoint_url", "public_endpoint_url"])
+async def test_nobody_sends_the_server_to_a_metadata_service(host, endpoint, option):
+    await refused(host, option, endpoint, {})
+
+
+@pytest.mark.parametrize("endpoint", [*NOWHERE, *INSIDE])
+@pytest.mark.parametrize("option", ["endpoint_url", "public_endpoint_url"])
+async def test_the_server_is_not_sent_to_places_of_the_callers_choice(host, endpoint, option):
+    if host.kind == "jupyter":
+        return  # whoever uses a Jupyter server runs it
+    token = ApiTokens(host.services.db).create("ann").secret
+    await refused(host, option, endpoint, {"Authorization": f"Bearer {token}"})
+
+
+@pytest.mark.parametrize("endpoint", INSIDE)
+async def test_who_runs_the_server_connects_storage_of_its_own_network(host, endpoint):
+    body = {"name": "lab", "url": "s3://bucket", "options": {"endpoint_url": endpoint}}
+    assert (await host.api("POST", "sources", body, status=201))["name"] == "lab"
+
+
 @pytest.mark.parametrize("packager_config", [{"endpoint_hosts": ["127.0.0.1"]}])
 async def test_an_administrator_may_allow_a_host(host):
+    token = ApiTokens(host.services.db).create("ann").secret
+    headers = {} if host.kind == "jupyter" else {"Authorization": f"Bearer {token}"}
     body = {
         "name": "lab",
         "url": "s3://bucket",
         "options": {"endpoint_url": "http://127.0.0.1:9000"},
         "credential": {"kind": "anonymous"},
     }
-    assert (await host.api("POST", "sources", body, status=201))["name"] == "lab"
+    response = await host.fetch("POST", "api/v1/sources", body, headers=headers)
+    assert response.code == 201, response.body
 
 
 async def test_folders_outside_of_the_root_are_refused(host, tmp_path):

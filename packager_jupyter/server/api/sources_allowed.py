@@ -3,7 +3,8 @@
 The API's callers choose addresses that the server then asks, so: endpoints must be the vendors'
 own or allowed by the administrator (no request forgery into the server's network), folders must lie
 below those that are meant for it, and only whoever runs the server may use credentials that the
-server already has.
+server already has. Whoever runs the server (the person of a Jupyter server) may name any endpoint
+but a metadata service: a team's own storage mostly lies in its own network.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import ForbiddenError
-from packager_jupyter.sources.endpoints import check_endpoint_allowed
+from packager_jupyter.sources.endpoints import check_endpoint_allowed, check_endpoint_of_owner
 from packager_jupyter.sources.spec import CredentialRef, SourceOptions, parse_file_url
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def check_allowed(
         An address cannot be understood.
     """
     for endpoint in (options.endpoint_url, options.public_endpoint_url):
-        if endpoint is not None:
+        if endpoint is not None and is_owner:
+            check_endpoint_of_owner(endpoint)
+        elif endpoint is not None:
             check_endpoint_allowed(endpoint, settings.endpoint_hosts)
     if url.startswith("file:"):
         _check_folder(settings, Path(parse_file_url(url)), what="folder")
