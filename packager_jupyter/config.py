@@ -56,6 +56,11 @@ class Settings(Configurable):
         help="Folder with one subfolder per source, one file per variable (the layout of a mounted "
         "Kubernetes secret). Each subfolder is a source by itself. Default: $PACKAGER_SECRETS_DIR.",
     ).tag(config=True)
+    use_keyring = Bool(
+        False,
+        help="Keep the secrets that people give for their sources in the operating system's "
+        "keyring (needs packager_jupyter[keyring]) instead of sealed files in `data_dir`.",
+    ).tag(config=True)
     public_url = Unicode(
         help="Address under which people reach this server, ending in '/'. Empty: taken from the "
         "request, which is only right without a proxy that rewrites hosts.",

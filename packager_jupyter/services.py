@@ -21,7 +21,7 @@ from packager_jupyter.shares.api_tokens import ApiTokens
 from packager_jupyter.shares.audit import Audit
 from packager_jupyter.shares.shares import Shares
 from packager_jupyter.sources.catalog import SourceCatalog
-from packager_jupyter.sources.secrets import SecretStore
+from packager_jupyter.sources.secrets import KeyringSecretStore, SecretStore
 from packager_jupyter.store.database import Database
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class Services:
             opened.callback(db.close)
             sources = SourceCatalog(
                 db,
-                SecretStore(data_dir / "secrets", key=derive_key(master, "source-secret")),
+                (KeyringSecretStore if settings.use_keyring else SecretStore)(
+                    data_dir / "secrets", key=derive_key(master, "source-secret")
+                ),
                 secrets_dir=Path(settings.secrets_dir) if settings.secrets_dir else None,
                 local_key=local_key,
             )
