@@ -87,7 +87,7 @@ def test_everything_can_be_done_with_the_keyboard(sidebar: Sidebar, lab: Running
     expect(page.locator(".lm-Menu")).to_be_visible()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
-    expect(sidebar.dialog).to_be_visible()
+    expect(sidebar.dialog.get_by_role("textbox", name="Name")).to_be_focused()
     page.keyboard.type("by-hand")
     page.keyboard.press("Enter")
     expect(sidebar.packages.locator(".jp-packager-bar-text")).to_contain_text("by-hand · 2 files")
