@@ -162,8 +162,8 @@ def _file_json(project: str, row: FileRow) -> dict[str, Any]:
             "url": file_url(project, row.filename),
             "hashes": {"sha256": row.sha256},
             "requires-python": row.requires_python,
+            # Never as dist-info-metadata too: pip 22.3 to 23.0 fails on it in JSON (PEP 714).
             "core-metadata": metadata,
-            "dist-info-metadata": metadata,
             "yanked": row.yanked,
             "size": row.size_bytes,
             "upload-time": row.upload_time,

@@ -69,7 +69,6 @@ def test_an_uploaded_file_is_listed_with_everything_a_resolver_wants(index):
             "hashes": {"sha256": hashlib.sha256(data).hexdigest()},
             "requires-python": ">=3.9",
             "core-metadata": {"sha256": core},
-            "dist-info-metadata": {"sha256": core},
             "yanked": False,
             "size": len(data),
             "upload-time": "2026-05-03T12:00:00.123456Z",
