@@ -22,6 +22,7 @@ import pytest
 
 from peers.azurite import AzuriteConnection, AzuriteServer
 from peers.process import PeerMissingError
+from peers.pytools import python_tools
 from peers.rgw import RgwConnection, RgwServer
 
 if TYPE_CHECKING:
@@ -64,6 +65,19 @@ def require() -> Callable[..., str]:
         if found is None:
             pytest.skip(f"{command} not found: install the Debian package {package}")
         return found
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def require_tools() -> Callable[[str], Path]:
+    """Return a function that gives the ``bin`` folder of a set of `peers.pytools`, or skips."""
+
+    def find(name: str) -> Path:
+        try:
+            return python_tools(name)
+        except PeerMissingError as missing:
+            pytest.skip(str(missing))
 
     return find
 
