@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from peers.azurite import AzuriteConnection, AzuriteServer
+from peers.debtools import debian_program
 from peers.process import PeerMissingError
 from peers.pytools import python_tools
 from peers.rgw import RgwConnection, RgwServer
@@ -76,6 +77,19 @@ def require_tools() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         try:
             return python_tools(name)
+        except PeerMissingError as missing:
+            pytest.skip(str(missing))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def require_debian() -> Callable[[str], str]:
+    """Return a function that gives the path of a program of `peers.debtools`, or skips."""
+
+    def find(name: str) -> str:
+        try:
+            return debian_program(name)
         except PeerMissingError as missing:
             pytest.skip(str(missing))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import shutil
 import subprocess
 from itertools import count
 
@@ -14,27 +13,19 @@ import pytest
 from packager_jupyter.packages.pointer import Pointer
 
 NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-PACKAGES = {
-    "skopeo": "install the Debian package skopeo",
-    "oras": "Debian has it from release 13 on, as package oras",
-    "crane": "Debian has it from release 14 on, as package crane",
-    "cosign": "Debian has it from release 13 on, as package cosign",
-}
 NUMBERS = count()
 
 
 class Tools:
     """OCI clients with a home of their own."""
 
-    def __init__(self, registry, folder):
-        self.registry, self.folder = registry, folder
+    def __init__(self, registry, folder, find):
+        self.registry, self.folder, self.find = registry, folder, find
         self.host = registry.url.removeprefix("http://").strip("/")
         self.auth = folder / "auth.json"
 
     def run(self, command, *arguments, stdin=None, check=True, **env):
-        path = shutil.which(command)
-        if path is None:
-            pytest.skip(f"{command} is not on the PATH: {PACKAGES[command]}")
+        path = self.find(command)
         environment = self.registry.environment(
             REGISTRY_AUTH_FILE=str(self.auth), DOCKER_CONFIG=str(self.folder), **env
         )
@@ -57,8 +48,13 @@ class Tools:
 
 
 @pytest.fixture
-def tools(registry, tmp_path):
-    return Tools(registry, tmp_path)
+def tools(registry, tmp_path, require, require_debian):
+    def find(command):
+        if command == "skopeo":
+            return require(command, package=command)
+        return require_debian(command)
+
+    return Tools(registry, tmp_path, find)
 
 
 @pytest.fixture
