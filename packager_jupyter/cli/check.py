@@ -9,12 +9,12 @@ import click
 from packager_jupyter.cli.base import SessionCommand, bytes_option, pass_session
 from packager_jupyter.cli.contents import open_contents
 from packager_jupyter.cli.output import count_of, printable
-from packager_jupyter.cli.values import PACKAGE_REF
+from packager_jupyter.cli.values import PACKAGE_REF, PackageRef
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from packager_jupyter.cli.base import Session
-    from packager_jupyter.cli.values import PackageRef
-    from packager_jupyter.packages.base import Contents
     from packager_jupyter.packages.diff import Change
     from packager_jupyter.packages.verify import Problem
 
@@ -138,33 +138,57 @@ def hash_(
 @click.argument("name")
 @click.argument("old", metavar="[V1]", required=False)
 @click.argument("new", metavar="[V2]", required=False)
+@click.option("--storage", "is_storage", is_flag=True,
+              help="Compare with what the storage holds now.")  # fmt: skip
 @bytes_option
 @pass_session
-def diff(session: Session, *, name: str, old: str | None, new: str | None) -> None:
+def diff(
+    session: Session, *, name: str, old: str | None, new: str | None, is_storage: bool
+) -> None:
     """Show what changed between two versions, or between a version and the draft.
 
     Without V1 the latest version is compared with the draft; without V2, V1 with the draft.
+
+    With --storage, V1 (default: the draft, or the latest version when there is none) is compared
+    with the storage: objects that changed, are gone, or are new in the folders it came from.
     """
-    from packager_jupyter.packages.diff import Counts, with_renames
+    from packager_jupyter.packages.diff import with_renames
+    from packager_jupyter.packages.present import storage_changes
 
     packages = session.services.packages
-    before = packages.version(name, old or "latest")
-    after: Contents = packages.version(name, new) if new else packages.draft(name)
+    if is_storage:
+        if new:
+            raise click.UsageError("--storage goes with one version: NAME [V1].")
+        contents = open_contents(session, PackageRef(name, old))
+        with session.out.progress("Listing the storage") as progress:
+            found = list(
+                storage_changes(contents, session.services.sources.open, progress=progress)
+            )
+        changes: Iterable[Change] = found
+    else:
+        before = packages.version(name, old or "latest")
+        changes = with_renames(before, packages.version(name, new) if new else packages.draft(name))
+    _show_changes(session, changes)
+
+
+def _show_changes(session: Session, changes: Iterable[Change]) -> None:
+    from packager_jupyter.packages.diff import Counts
+
     counts = Counts()
-    with session.out.json_items() as item:
-        for change in with_renames(before, after):
-            counts.count(change)
-            if session.out.is_json:
-                item(_as_json(change))
-            else:
-                session.out.line(_as_line(session, change))
-        if session.out.is_json:
+    if session.out.is_json:
+        with session.out.json_items() as write:
+            for change in changes:
+                counts.count(change)
+                write(_as_json(change))
             session.out.close_items(**_totals(counts))
-    if not session.out.is_json:
-        session.out.remark(
-            f"{counts.added:,} added, {counts.removed:,} removed, {counts.changed:,} changed, "
-            f"{counts.renamed:,} renamed."
-        )
+        return
+    for change in changes:
+        counts.count(change)
+        session.out.line(_as_line(session, change))
+    session.out.remark(
+        f"{counts.added:,} added, {counts.removed:,} removed, {counts.changed:,} changed, "
+        f"{counts.renamed:,} renamed."
+    )
 
 
 def _as_json(change: Change) -> dict[str, Any]:

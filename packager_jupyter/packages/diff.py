@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from packager_jupyter.packages.base import Contents
     from packager_jupyter.packages.pointer import Pointer
 
 Kind = Literal["added", "removed", "changed", "renamed"]
+_CONTENT_ETAG = re.compile(r"[0-9a-f]{32}(?:-[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,31 +85,69 @@ def count_changes(old: Iterable[Pointer], new: Iterable[Pointer]) -> Counts:
 def with_renames(old: Contents, new: Contents) -> Iterator[Change]:
     """Yield what differs, a removed and an added file of the same content as one renamed file.
 
-    Same content means a shared checksum, or the very same object (source, key, etag, version). Only
-    the removed files are kept in memory. Renames come after everything else.
+    Only the removed files are kept in memory. See `paired`.
     """
-    removed: dict[tuple[str, ...], list[Pointer]] = {}
-    for change in diff(old.iter_pointers(), new.iter_pointers()):
+    return paired(lambda: diff(old.iter_pointers(), new.iter_pointers()))
+
+
+def paired(changes: Callable[[], Iterable[Change]]) -> Iterator[Change]:
+    """Yield changes, those that only give a file another path as renamed ones, at the end.
+
+    Two pointers have the same content when they share a checksum; or size, source and an ETag that
+    the storage makes from the content; or when they are the very same object.
+
+    Parameters
+    ----------
+    changes : callable
+        Returns the same changes each time; it is called three times.
+    """
+    removed = _Removed()
+    for change in changes():
         if change.kind == "removed" and change.old is not None:
-            removed.setdefault(_identity(change.old), []).append(change.old)
+            removed.put(change.old)
     renamed: list[Change] = []
     moved: set[str] = set()
-    for change in diff(old.iter_pointers(), new.iter_pointers()):
-        if change.kind != "added" or change.new is None:
-            continue
-        before = removed.get(_identity(change.new))
-        if before:
-            pointer = before.pop(0)
-            moved |= {pointer.path, change.path}
-            renamed.append(Change("renamed", change.path, pointer, change.new))
-    for change in diff(old.iter_pointers(), new.iter_pointers()):
+    for change in changes():
+        if change.kind == "added" and change.new is not None:
+            pointer = removed.take(change.new)
+            if pointer is not None:
+                moved |= {pointer.path, change.path}
+                renamed.append(Change("renamed", change.path, pointer, change.new))
+    for change in changes():
         if change.kind == "changed" or change.path not in moved:
             yield change
     yield from renamed
 
 
-def _identity(pointer: Pointer) -> tuple[str, ...]:
-    for kind in ("sha256", "sha512", "md5", "sha1"):
-        if kind in pointer.checksums:
-            return kind, pointer.checksums[kind], str(pointer.size_bytes)
-    return pointer.source, pointer.key, pointer.etag or "", pointer.version_id or ""
+class _Removed:
+    """Removed pointers, to be found by what they share with an added one."""
+
+    def __init__(self) -> None:
+        self._by_mark: dict[tuple[str, ...], deque[Pointer]] = {}
+        self._taken: set[str] = set()
+
+    def put(self, pointer: Pointer) -> None:
+        for mark in _marks(pointer):
+            self._by_mark.setdefault(mark, deque()).append(pointer)
+
+    def take(self, new: Pointer) -> Pointer | None:
+        """Return a pointer of the same content that was not taken yet, the first of its path."""
+        for mark in _marks(new):
+            waiting = self._by_mark.get(mark)
+            while waiting:
+                found = waiting.popleft()
+                if found.path not in self._taken:
+                    self._taken.add(found.path)
+                    return found
+        return None
+
+
+def _marks(pointer: Pointer) -> list[tuple[str, ...]]:
+    size, etag = str(pointer.size_bytes), pointer.etag or ""
+    marks: list[tuple[str, ...]] = [
+        (kind, value, size) for kind, value in pointer.checksums.items()
+    ]
+    if _CONTENT_ETAG.fullmatch(etag):
+        marks.append(("etag", pointer.source, etag, size))
+    marks.append(("object", pointer.source, pointer.key, etag, pointer.version_id or ""))
+    return marks

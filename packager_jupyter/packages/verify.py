@@ -233,7 +233,11 @@ def _difference(row: Expected, entry: Entry) -> Problem | None:
     if row.etag is not None and entry.etag is not None:
         is_same = row.etag == entry.etag and row.size_bytes == entry.size_bytes
     else:
-        is_same = row.size_bytes == entry.size_bytes and row.modified_s == entry.modified_s
+        # What one of the two does not say proves nothing: a list of keys may give sizes alone.
+        is_known = row.modified_s is not None and entry.modified_s is not None
+        is_same = row.size_bytes == entry.size_bytes and (
+            not is_known or row.modified_s == entry.modified_s
+        )
     if not is_same:
         return Problem(row.path, "changed", "The object has another content now.")
     if entry.is_archived:
