@@ -22,6 +22,7 @@ import pytest
 
 from peers.azurite import AzuriteConnection, AzuriteServer
 from peers.debtools import debian_program
+from peers.postgres import PostgresServer
 from peers.process import PeerMissingError
 from peers.pytools import python_tools
 from peers.rgw import RgwConnection, RgwServer
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from packager_jupyter.services import Services
+    from peers.postgres import PostgresConnection
 
 CAN_BE_HAD = re.compile(r"\b(Debian|npm|PyPI) packages?\b")
 MARKED_FIXTURES = {"rgw", "azurite", "browser"}
@@ -124,6 +126,31 @@ def azurite() -> Iterator[AzuriteConnection]:
         pytest.skip(str(missing))
     with server as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresConnection]:
+    """Yield a real PostgreSQL; take the URL of a fresh database from `postgres.database()`."""
+    try:
+        server = PostgresServer()
+    except PeerMissingError as missing:
+        pytest.skip(str(missing))
+    with server as connection:
+        yield connection
+
+
+@pytest.fixture
+def db_kind() -> str:
+    """Return the kind of database; what must hold on PostgreSQL too is parametrized by it."""
+    return "sqlite"
+
+
+@pytest.fixture
+def db_url(db_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a database of this test alone."""
+    if db_kind == "postgres":
+        return str(request.getfixturevalue("postgres").database())
+    return f"sqlite:///{tmp_path / 'state' / 'packager.sqlite'}"
 
 
 @pytest.fixture(scope="module")

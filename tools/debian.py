@@ -35,6 +35,7 @@ FOR_TESTS = (
     DebianPackage("git", "what is committed is checked"),
     DebianPackage("libatomic1", "playwright's driver is linked with it"),
     DebianPackage("openssl", "makes the certificate of a test"),
+    DebianPackage("postgresql", "the other database that a server may keep its state in"),
     DebianPackage("rclone", "fetches shares as people do"),
     DebianPackage("skopeo", "reads our OCI layouts with a reader that is not ours"),
     DebianPackage("strace", "shows that writes reach the disk in the right order"),

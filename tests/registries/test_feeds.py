@@ -11,9 +11,14 @@ from packager_jupyter.registries.terraform.signing import SigningKey
 from packager_jupyter.store.database import Database
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_kind(request):
+    return request.param
+
+
 @pytest.fixture
-def make(tmp_path):
-    db = Database.open(f"sqlite:///{tmp_path / 'db.sqlite'}")
+def make(db_url, tmp_path):
+    db = Database.open(db_url)
 
     def make(**declared):
         key = SigningKey(tmp_path / "registry.key")

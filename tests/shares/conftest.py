@@ -37,8 +37,8 @@ def clock():
 
 
 @pytest.fixture
-def db(tmp_path):
-    opened = Database.open(f"sqlite:///{tmp_path / 'packager.sqlite'}")
+def db(db_url):
+    opened = Database.open(db_url)
     yield opened
     opened.close()
 

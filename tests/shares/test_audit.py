@@ -13,6 +13,11 @@ from packager_jupyter.shares.audit import Audit
 from packager_jupyter.shares.later import MAX_WAITING, Later
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_kind(request):
+    return request.param
+
+
 def test_rows_come_back_newest_first_and_page_on(db, clock):
     audit = Audit(db, clock=clock)
     for n in range(5):

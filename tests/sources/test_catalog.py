@@ -22,14 +22,19 @@ KEYS = {"AWS_ACCESS_KEY_ID": "AKCANARY3F3F", "AWS_SECRET_ACCESS_KEY": "CANARY-se
 STORED = CredentialRef("stored")
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_kind(request):
+    return request.param
+
+
 @pytest.fixture
 def secrets(tmp_path):
     return SecretStore(tmp_path / "secrets", key=bytes(32))
 
 
 @pytest.fixture
-def catalog(tmp_path, secrets):
-    db = Database.open(f"sqlite:///{tmp_path / 'db.sqlite'}")
+def catalog(db_url, tmp_path, secrets):
+    db = Database.open(db_url)
     made = SourceCatalog(db, secrets, secrets_dir=tmp_path / "mounted", local_key=b"k" * 32)
     yield made
     made.close()

@@ -22,8 +22,8 @@ def _row(n):
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'state' / 'packager.sqlite'}"
+def url(db_url):
+    return db_url
 
 
 def test_new_database_is_private_and_durable(url, tmp_path):
@@ -37,6 +37,10 @@ def test_new_database_is_private_and_durable(url, tmp_path):
     db.close()
 
 
+on_both = pytest.mark.parametrize("db_kind", ["sqlite", "postgres"])
+
+
+@on_both
 def test_migrations_build_exactly_the_declared_schema(url):
     db = Database.open(url)
     with db.connect() as connection:
@@ -45,6 +49,7 @@ def test_migrations_build_exactly_the_declared_schema(url):
     db.close()
 
 
+@on_both
 def test_a_failed_transaction_leaves_nothing(url):
     db = Database.open(url)
     with pytest.raises(IntegrityError), db.begin() as connection:
@@ -62,6 +67,7 @@ def _write(url, count):
     db.close()
 
 
+@on_both
 def test_processes_that_open_and_write_at_once_lose_nothing(url):
     spawn = multiprocessing.get_context("spawn")
     workers = [spawn.Process(target=_write, args=(url, 25)) for _ in range(4)]
