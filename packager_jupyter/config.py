@@ -94,8 +94,10 @@ class Settings(Configurable):
         "runs the server (the person of a Jupyter server) is not bound by it.",
     ).tag(config=True)
     feeds = Dict(
-        help="Package registries: `{'pypi/main': {'anonymous_read': True}}`. More can be created "
-        "with `packager feed create`.",
+        help="Package registries: `{'pypi/main': {'anonymous_read': True}}`. The options are "
+        "`anonymous_read`, `immutability` (`'write-once'`, or `'append-only'`: nothing is ever "
+        "deleted), `max_file_bytes`, `max_project_bytes` and `max_feed_bytes`. More feeds can be "
+        "created with `packager feed create`.",
     ).tag(config=True)
     max_upload_bytes = Integer(
         8 * 1024**3, help="Largest file that may be uploaded to a package registry, in bytes."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from packager_jupyter.cli import manage
 from packager_jupyter.cli.base import SessionGroup, pass_session
 from packager_jupyter.cli.output import count_of
 from packager_jupyter.errors import BadInputError, StoreCorruptError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
     from packager_jupyter.oci.fsck import Problem
     from packager_jupyter.oci.layout import LayoutStore
-    from packager_jupyter.registries.feeds import FeedSpec
+    from packager_jupyter.registries.spec import FeedSpec
 
 _SHOWN = 20
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -25,6 +26,10 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.group(cls=SessionGroup)
 def registry() -> None:
     """Fill and copy feeds; check and tidy the artifact store."""
+
+
+for _command in (manage.yank, manage.unyank, manage.delete, manage.status):
+    registry.add_command(_command)
 
 
 def _spec(session: Session, path: str) -> FeedSpec:
@@ -106,6 +111,7 @@ def reindex(session: Session, *, feed: str) -> None:
     for one in session.services.feeds.parts(spec):
         for project in one.projects():
             projects += one.reindex(project) is not None
+    session.services.feeds.guard(spec.ecosystem, spec.name).recount()
     session.out.result(
         {"feed": feed, "projects": projects}, f"{feed}: {count_of(projects, 'project')} indexed."
     )
@@ -122,7 +128,10 @@ def gc(session: Session, *, dry_run: bool, untagged: bool) -> None:
     """
     from packager_jupyter.oci.gc import collect
 
-    report = collect(_folder_store(session), dry_run=dry_run, untagged=untagged)
+    store = _folder_store(session)
+    if not dry_run:
+        session.services.feeds.tidy()
+    report = collect(store, dry_run=dry_run, untagged=untagged)
     figures = [one.name for one in fields(report) if one.name != "failures"]
     body: dict[str, Any] = {name: getattr(report, name) for name in figures}
     body["failures"] = [{"repo": repo, **error.to_json()} for repo, error in report.failures]

@@ -12,6 +12,18 @@ from dataclasses import dataclass
 import click
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_UNIT_BYTES: dict[str, int] = {
+    "": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+_SIZE = re.compile(r"([1-9][0-9]{0,17})((?:[kMGT]B|[KMGT]iB)?)")
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd])")
 
 
@@ -52,6 +64,23 @@ class Duration(click.ParamType[int]):
             return parse_duration_s(value)
         except ValueError:
             self.fail(f"{value!r} is no duration; write 90s, 15m, 12h or 7d.", param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: ``500000000``, ``500MB``, ``2GiB``."""
+
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Convert, or fail as wrong usage."""
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value)
+        if match is None:
+            self.fail(f"{value!r} is no size; write 500MB, 2GiB or a number of bytes.", param, ctx)
+        return int(match[1]) * _UNIT_BYTES[match[2]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +149,7 @@ class PackageRefType(click.ParamType[PackageRef]):
 
 
 DURATION = Duration()
+SIZE = Size()
 ADDRESS = AddressType(needs_key=True)
 SOURCE_OR_ADDRESS = AddressType(needs_key=False)
 PACKAGE_REF = PackageRefType()

@@ -12,31 +12,29 @@ tag per project.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
+import contextlib
 import threading
-import zlib
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from packager_jupyter.errors import BlobNotFoundError, ConflictError, StoreCorruptError
+from packager_jupyter.errors import BlobNotFoundError, ConflictError
 from packager_jupyter.oci.base import ANNOTATION_TITLE, MEDIA_TYPE_INDEX, MEDIA_TYPE_MANIFEST
+from packager_jupyter.oci.feed_index import load_index, read_row, store_index
 from packager_jupyter.oci.feed_names import (
     EVENT_PREFIX,
-    INDEX_TAG,
     LATEST_TAG,
     event_tag,
     is_project_tag,
     is_truth,
     repository_for,
 )
+from packager_jupyter.oci.feed_state import fold
 from packager_jupyter.oci.manifest import (
     EMPTY,
     EMPTY_BYTES,
-    descriptor_json,
     image_index,
     image_manifest,
     parse_manifest,
@@ -45,70 +43,26 @@ from packager_jupyter.oci.names import check_repository, digest_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from packager_jupyter.oci.base import Descriptor, OciStore
+    from packager_jupyter.oci.feed_state import FeedGuard, ProjectState
 
 EVENT_TYPE = "application/vnd.packager-jupyter.feed.event.v1"
 EVENT_CONFIG_TYPE = "application/vnd.packager-jupyter.feed.event.config.v1+json"
-INDEX_TYPE = "application/vnd.packager-jupyter.feed.index.v1"
-INDEX_LAYER_TYPE = "application/vnd.packager-jupyter.feed.index.v1+json+gzip"
 PROJECT_TYPE = "application/vnd.packager-jupyter.feed.project.v1"
-MAX_CONFIG_BYTES = 4 * 1024 * 1024
 
-_INDEX_FORMAT = 1
 _CACHED_PROJECTS = 4096
 _READ_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """One published artifact of a project, as the index keeps it.
-
-    Attributes
-    ----------
-    tag, digest : str
-        Its immutable tag and the digest of its manifest.
-    config : mapping
-        The config document: everything that a list page needs.
-    layers : sequence of mapping
-        Descriptors in their JSON form (``digest``, ``size``, ``mediaType``, ``annotations``).
-    manifests : sequence of mapping
-        The same for an image index, else empty.
-    annotations : mapping of str to str
-    """
-
-    tag: str
-    digest: str
-    config: Mapping[str, Any]
-    layers: Sequence[Mapping[str, Any]]
-    manifests: Sequence[Mapping[str, Any]]
-    annotations: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectState:
-    """What a project holds now.
-
-    Attributes
-    ----------
-    releases : mapping of tag to Release
-        In tag order.
-    events : sequence of mapping
-        Payloads of the events, oldest first.
-    etag : str
-        Changes exactly when releases or events do; key for rendered pages.
-    """
-
-    project: str
-    releases: Mapping[str, Release]
-    events: Sequence[Mapping[str, Any]]
-    etag: str
+_FEW = 32  # so many new releases are read one by one without a look at the summary
 
 
 @dataclass(frozen=True, slots=True)
 class _Cached:
     tags: frozenset[str]
+    rows: Mapping[str, Any]
     state: ProjectState
+    is_indexed: bool  # whether the summary in the store has exactly these rows
     stamp: object | None  # of the layout's index file when the tags were read
 
 
@@ -122,10 +76,15 @@ class Feed:
         ``pypi``, ``tf-provider``, …: a repository component.
     name : str
         Name of the feed: a repository component.
+    guard : FeedGuard, optional
+        What the feed takes; without one everything.
     """
 
-    def __init__(self, store: OciStore, ecosystem: str, name: str) -> None:
+    def __init__(
+        self, store: OciStore, ecosystem: str, name: str, *, guard: FeedGuard | None = None
+    ) -> None:
         self.store = store
+        self.guard = guard
         self.ecosystem = ecosystem
         self.name = name
         self._meta = check_repository(f"meta/{ecosystem}/{name}")
@@ -281,11 +240,17 @@ class Feed:
                 continue  # two events of one millisecond drew the same random end
             return
 
-    def state(self, project: str) -> ProjectState | None:
+    def state(self, project: str, *, is_reader: bool = True) -> ProjectState | None:
         """Return what a project holds, or None when there is no such project.
 
         One call to the store while nothing changes, however many releases there are; three and
         the new tags after a change.
+
+        Parameters
+        ----------
+        is_reader : bool, default True
+            Whether a summary that lacks tags is written anew. A publisher leaves that to the next
+            reader, so that the cost of an upload does not grow with the project.
         """
         repo = self.repository(project)
         for attempt in range(_READ_TRIES):
@@ -295,12 +260,12 @@ class Feed:
                 return None
             with self._lock:
                 cached = self._cache.get(repo)
-            if cached and cached.tags == tags:
+            if cached and cached.tags == tags and (cached.is_indexed or not is_reader):
                 with self._lock:
                     self._cache[repo] = replace(cached, stamp=stamp)
                 return cached.state
             try:
-                return self._rebuild(project, repo, tags)
+                return self._rebuild(project, repo, tags, cached, is_reader=is_reader)
             except BlobNotFoundError:
                 if attempt == _READ_TRIES - 1:
                     raise
@@ -319,18 +284,33 @@ class Feed:
         """Return an iterator over the bytes of one layer; see `OciStore.read_blob`."""
         return self.store.read_blob(self.repository(project), digest, start=start, stop=stop)
 
-    def _rebuild(self, project: str, repo: str, tags: frozenset[str]) -> ProjectState:
-        known, index_digest = self._load_index(repo)
-        rows = {tag: known[tag] if tag in known else self._fetch(repo, tag) for tag in sorted(tags)}
-        if rows.keys() != known.keys():
-            self._store_index(repo, rows, replaces=index_digest)
-        state = _fold(project, rows)
-        with self._lock:
-            self._cache[repo] = _Cached(tags, state, None)
-            self._cache.move_to_end(repo)
-            while len(self._cache) > _CACHED_PROJECTS:
-                self._cache.popitem(last=False)
-        return state
+    def events(self, project: str) -> frozenset[str]:
+        """Return the tags of a project's events; one call to the store."""
+        tags = self.store.tag_names(self.repository(project))
+        return frozenset(tag for tag in tags if tag.startswith(EVENT_PREFIX))
+
+    def remove(self, project: str, digest: str) -> None:
+        """Take a release away; its bytes go with the next collection. Nothing when it is gone."""
+        with contextlib.suppress(BlobNotFoundError):
+            self.store.delete_manifest(self.repository(project), digest)
+
+    def room(self, project: str, size_bytes: int) -> AbstractContextManager[None]:
+        """Book bytes for what the block stores, or refuse; see `registries.quota.Guard.room`."""
+        if self.guard is None:
+            return contextlib.nullcontext()
+        return self.guard.room(project, size_bytes, project_bytes=lambda: self.size_bytes(project))
+
+    def size_bytes(self, project: str) -> int:
+        """Return how many bytes the files of a project have: the first layer of each artifact."""
+        state = self.state(project, is_reader=False)
+        repo = self.repository(project)
+        total = 0
+        for release in state.releases.values() if state else ():
+            total += sum(layer["size"] for layer in release.layers[:1])
+            for child in release.manifests:
+                content = parse_manifest(self.store.get_manifest(repo, child["digest"]).body)
+                total += sum(layer.size_bytes for layer in content.layers[:1])
+        return total
 
     def reindex(self, project: str) -> ProjectState | None:
         """Make the summary of a project anew from its artifacts, whatever the old one says."""
@@ -338,63 +318,40 @@ class Feed:
         tags = sorted(filter(is_truth, self.store.tag_names(repo)))
         if not tags:
             return None
-        rows = {tag: self._fetch(repo, tag) for tag in tags}
-        self._store_index(repo, rows, replaces=self._load_index(repo)[1])
+        rows = {tag: read_row(self.store, repo, tag) for tag in tags}
+        store_index(self.store, repo, rows)
         with self._lock:
             self._cache.pop(repo, None)
-        return _fold(project, rows)
+        return fold(project, rows)
 
-    def _load_index(self, repo: str) -> tuple[dict[str, Any], str | None]:
-        try:
-            manifest = self.store.get_manifest(repo, INDEX_TAG)
-        except BlobNotFoundError:
-            return {}, None
-        digest = manifest.descriptor.digest
-        content = parse_manifest(manifest.body)
-        if content.artifact_type != INDEX_TYPE or len(content.layers) != 1:
-            return {}, None  # somebody else's: replaced, not deleted
-        try:
-            body = b"".join(self.store.read_blob(repo, content.layers[0].digest))
-            value = orjson.loads(gzip.decompress(body))
-        except (BlobNotFoundError, StoreCorruptError, OSError, EOFError, zlib.error, ValueError):
-            return {}, digest  # derived: rebuilt from the tags
-        return (value["rows"] if value.get("format") == _INDEX_FORMAT else {}), digest
-
-    def _store_index(self, repo: str, rows: Mapping[str, Any], *, replaces: str | None) -> None:
-        body = orjson.dumps({"format": _INDEX_FORMAT, "rows": rows})
-        layer = self.store.push_blob(
-            repo, gzip.compress(body, 6, mtime=0), media_type=INDEX_LAYER_TYPE
-        )
-        self.store.push_blob(repo, EMPTY_BYTES)
-        manifest = image_manifest(layers=(layer,), artifact_type=INDEX_TYPE)
-        new = self.store.push_manifest(
-            repo, manifest, media_type=MEDIA_TYPE_MANIFEST, tag=INDEX_TAG, overwrite=True
-        )
-        if replaces and replaces != new.digest:
-            try:
-                self.store.delete_manifest(repo, replaces)
-            except BlobNotFoundError:
-                return  # another reader compacted at the same time and took it away
-
-    def _fetch(self, repo: str, tag: str) -> dict[str, Any]:
-        manifest = self.store.get_manifest(repo, tag)
-        content = parse_manifest(manifest.body)
-        config: object = {}
-        described = content.config
-        if described and described.digest != EMPTY.digest and _is_json(described):
-            config = self._read_config(repo, described)
-        return {
-            "digest": manifest.descriptor.digest,
-            "config": config,
-            "layers": [descriptor_json(layer) for layer in content.layers],
-            "manifests": [descriptor_json(row) for row in content.manifests],
-            "annotations": dict(content.annotations),
-        }
-
-    def _read_config(self, repo: str, config: Descriptor) -> object:
-        if config.size_bytes > MAX_CONFIG_BYTES:
-            return {}
-        return orjson.loads(b"".join(self.store.read_blob(repo, config.digest)))
+    def _rebuild(
+        self,
+        project: str,
+        repo: str,
+        tags: frozenset[str],
+        cached: _Cached | None,
+        *,
+        is_reader: bool,
+    ) -> ProjectState:
+        known: Mapping[str, Any] = cached.rows if cached else {}
+        if cached is None or len(tags - known.keys()) > _FEW:
+            known = {**load_index(self.store, repo), **known}
+            is_indexed = tags == known.keys()
+        else:
+            is_indexed = cached.is_indexed and tags == cached.tags
+        missing = tags - known.keys()
+        read = {tag: read_row(self.store, repo, tag) for tag in missing}
+        rows = {tag: known[tag] if tag in known else read[tag] for tag in sorted(tags)}
+        if not is_indexed and (is_reader or len(missing) > _FEW):
+            store_index(self.store, repo, rows)
+            is_indexed = True
+        state = fold(project, rows)
+        with self._lock:
+            self._cache[repo] = _Cached(tags, rows, state, is_indexed=is_indexed, stamp=None)
+            self._cache.move_to_end(repo)
+            while len(self._cache) > _CACHED_PROJECTS:
+                self._cache.popitem(last=False)
+        return state
 
     def _announce(self, project: str) -> None:
         """Put the project on the feed's list first, so that no published file is ever unlisted."""
@@ -412,18 +369,3 @@ class Feed:
     def _true_name(self, tag: str) -> str:
         content = parse_manifest(self.store.get_manifest(self._meta, tag).body)
         return content.annotations.get(ANNOTATION_TITLE, tag)
-
-
-def _is_json(described: Descriptor) -> bool:
-    return described.media_type.endswith("+json")
-
-
-def _fold(project: str, rows: Mapping[str, Any]) -> ProjectState:
-    releases, events, digest = {}, [], hashlib.sha256()
-    for tag, row in rows.items():
-        digest.update(f"{tag}={row['digest']}\n".encode())
-        if tag.startswith(EVENT_PREFIX):
-            events.append(row["config"])
-        else:
-            releases[tag] = Release(tag=tag, **row)
-    return ProjectState(project, releases, events, digest.hexdigest()[:32])

@@ -18,6 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from packager_jupyter.errors import BadInputError, ConflictError, NotFoundError
 from packager_jupyter.oci.feed import Feed
 from packager_jupyter.registries.pypi.index import PypiIndex
+from packager_jupyter.registries.quota import Guard
+from packager_jupyter.registries.spec import ROOTS, make_spec
 from packager_jupyter.registries.terraform.modules import ModuleIndex
 from packager_jupyter.registries.terraform.providers import ProviderIndex
 from packager_jupyter.store.schema import feed as table
@@ -25,7 +27,10 @@ from packager_jupyter.store.schema import feed as table
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from sqlalchemy import Row
+
     from packager_jupyter.oci.base import OciStore
+    from packager_jupyter.registries.spec import FeedSpec
     from packager_jupyter.registries.terraform.signing import SigningKey
     from packager_jupyter.store.database import Database
 
@@ -37,40 +42,6 @@ class FeedNotFoundError(NotFoundError):
     """There is no feed of that name."""
 
     code = "feed_not_found"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedSpec:
-    """What an administrator decided about a feed.
-
-    Attributes
-    ----------
-    is_anonymous_read : bool
-        Whether everybody may read; publishing always needs a token.
-    is_declared : bool
-        Stands in the configuration; it is changed there, not here.
-    """
-
-    ecosystem: str
-    name: str
-    is_anonymous_read: bool = False
-    is_declared: bool = False
-
-    @property
-    def repositories(self) -> tuple[str, ...]:
-        """Below which repositories of the artifact store everything of this feed lies."""
-        roots = ROOTS[self.ecosystem]
-        places = [f"{prefix}{root}/{self.name}" for root in roots for prefix in ("", "meta/")]
-        return tuple(places)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what the REST API and ``--json`` show."""
-        return {
-            "ecosystem": self.ecosystem,
-            "name": self.name,
-            "is_anonymous_read": self.is_anonymous_read,
-            "is_declared": self.is_declared,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +62,7 @@ class Feeds:
     key : SigningKey
         Signs provider checksums that came without a signature.
     declared : mapping of str to mapping
-        ``{"pypi/main": {"anonymous_read": True}}``.
+        ``{"pypi/main": {"anonymous_read": True}}``; see `spec.OPTIONS`.
     """
 
     def __init__(
@@ -109,23 +80,32 @@ class Feeds:
         self._opened: dict[tuple[str, str], object] = {}
         self._lock = threading.Lock()
 
-    def create(self, path: str, *, is_anonymous_read: bool = False) -> FeedSpec:
+    def create(self, path: str, *, is_anonymous_read: bool = False, **options: Any) -> FeedSpec:
         """Create the feed ``ECOSYSTEM/NAME``.
+
+        Parameters
+        ----------
+        path : str
+        is_anonymous_read : bool, default False
+        **options
+            The other options by their names in `spec.OPTIONS`; None stands for the default.
 
         Raises
         ------
         BadInputError
-            Unknown ecosystem, or a name that is none.
+            Unknown ecosystem, a name that is none, or an option that cannot be so.
         ConflictError
             It exists.
         """
         ecosystem, name = split_path(path)
-        spec = FeedSpec(ecosystem, name, is_anonymous_read=is_anonymous_read)
+        given = {key: value for key, value in options.items() if value is not None}
+        spec = make_spec(ecosystem, name, given | {"anonymous_read": is_anonymous_read})
         row = {
             "ecosystem": ecosystem,
             "name": name,
             "is_anonymous_read": int(is_anonymous_read),
             "created_s": int(time.time()),
+            "options": spec.options(),
         }
         try:
             if (ecosystem, name) in self._declared:
@@ -134,6 +114,7 @@ class Feeds:
                 connection.execute(insert(table), row)
         except IntegrityError:
             raise _exists(path) from None
+        self.guard(ecosystem, name).recount()
         return spec
 
     def remove(self, path: str) -> None:
@@ -156,12 +137,7 @@ class Feeds:
         """Return every feed, sorted."""
         with self._db.connect() as connection:
             rows = connection.execute(select(table)).all()
-        found = {
-            (row.ecosystem, row.name): FeedSpec(
-                row.ecosystem, row.name, is_anonymous_read=bool(row.is_anonymous_read)
-            )
-            for row in rows
-        }
+        found = {(row.ecosystem, row.name): _from_row(row) for row in rows}
         found |= self._declared
         return [found[key] for key in sorted(found)]
 
@@ -175,7 +151,19 @@ class Feeds:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise _not_found(f"{ecosystem}/{name}")
-        return FeedSpec(ecosystem, name, is_anonymous_read=bool(row.is_anonymous_read))
+        return _from_row(row)
+
+    def guard(self, ecosystem: str, name: str) -> Guard:
+        """Return the limits of a feed, as they are when they are asked for."""
+        return Guard(
+            self._db,
+            lambda: self.spec(ecosystem, name),
+            feed_bytes=lambda: sum(
+                part.size_bytes(project)
+                for part in self.parts(self.spec(ecosystem, name))
+                for project in part.projects()
+            ),
+        )
 
     def pypi(self, name: str) -> PypiIndex:
         """Return the package index of a feed that `spec` knows."""
@@ -189,31 +177,36 @@ class Feeds:
         """Return the parts of a feed: providers and modules of Terraform are kept apart."""
         return [Feed(self._store, root, spec.name) for root in ROOTS[spec.ecosystem]]
 
+    def tidy(self) -> int:
+        """Finish deletions that were recorded and then cut short; return how many files went."""
+        indexes = [self.pypi(spec.name) for spec in self.specs() if spec.ecosystem == "pypi"]
+        return sum(index.tidy(name) for index in indexes for name in index.feed.projects())
+
     def _open(self, ecosystem: str, name: str) -> object:
         with self._lock:
             found = self._opened.get((ecosystem, name))
             if found is None:
-                found = ECOSYSTEMS[ecosystem](self._store, name, self._key)
+                found = ECOSYSTEMS[ecosystem](
+                    self._store, name, self._key, self.guard(ecosystem, name)
+                )
                 self._opened[ecosystem, name] = found
             return found
 
 
-def _open_pypi(store: OciStore, name: str, _key: SigningKey) -> object:
-    return PypiIndex(store, name)
+def _open_pypi(store: OciStore, name: str, _key: SigningKey, guard: Guard) -> object:
+    return PypiIndex(store, name, guard=guard)
 
 
-def _open_terraform(store: OciStore, name: str, key: SigningKey) -> object:
-    return TerraformFeed(ProviderIndex(store, name, key=key), ModuleIndex(store, name))
+def _open_terraform(store: OciStore, name: str, key: SigningKey, guard: Guard) -> object:
+    return TerraformFeed(
+        ProviderIndex(store, name, key=key, guard=guard), ModuleIndex(store, name, guard=guard)
+    )
 
 
-ECOSYSTEMS: dict[str, Callable[[OciStore, str, SigningKey], object]] = {
+ECOSYSTEMS: dict[str, Callable[[OciStore, str, SigningKey, Guard], object]] = {
     "pypi": _open_pypi,
     "terraform": _open_terraform,
 }
-
-
-ROOTS: dict[str, tuple[str, ...]] = {"pypi": ("pypi",), "terraform": ("tf-provider", "tf-module")}
-"""The first components of the repositories in which an ecosystem keeps its feeds."""
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -232,16 +225,14 @@ def split_path(path: str) -> tuple[str, str]:
     return ecosystem, name
 
 
+def _from_row(row: Row[tuple[Any, ...]]) -> FeedSpec:
+    options = dict(row.options or {}) | {"anonymous_read": bool(row.is_anonymous_read)}
+    return make_spec(row.ecosystem, row.name, options)
+
+
 def _declared(path: str, options: Mapping[str, Any]) -> tuple[tuple[str, str], FeedSpec]:
-    unknown = set(options) - {"anonymous_read"}
-    if unknown:
-        raise BadInputError(
-            f"The feed {path} is declared with an unknown option {min(unknown)!r}.",
-            remedy="The options are: anonymous_read.",
-        )
     key = split_path(path)
-    is_open = bool(options.get("anonymous_read", False))
-    return key, FeedSpec(*key, is_anonymous_read=is_open, is_declared=True)
+    return key, make_spec(*key, options, is_declared=True)
 
 
 def _exists(path: str) -> ConflictError:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from packager_jupyter.registries.feeds import Feeds, FeedSpec
+    from packager_jupyter.registries.feeds import Feeds
+    from packager_jupyter.registries.spec import FeedSpec
 
 _DISTRIBUTIONS = (".whl", ".tar.gz")
 _PROVIDER_ZIP = re.compile(

@@ -95,6 +95,17 @@ feed = Table(
     Column("name", String(64), primary_key=True),
     Column("is_anonymous_read", Integer, nullable=False),
     Column("created_s", BigInteger, nullable=False),
+    Column("options", JSON),
+)
+
+# Bytes that a feed with a limit holds; project "" is the feed as a whole (see registries.quota).
+feed_usage = Table(
+    "feed_usage",
+    metadata,
+    Column("ecosystem", String(40), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("project", String(512), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
 )
 
 audit = Table(

@@ -23,6 +23,7 @@ def wheels(tmp_path):
 def filled(cli, wheels):
     cli.ok("feed", "create", "pypi/main")
     cli.ok("registry", "import", "pypi/main", str(wheels))
+    cli.dist = wheels
     return cli
 
 
@@ -33,16 +34,23 @@ class TestFeeds:
         cli.ok("feed", "create", "terraform/lab")
         assert cli.ok("feed", "ls", "--json").json["items"] == [
             made,
-            {
-                "ecosystem": "terraform",
-                "name": "lab",
-                "is_anonymous_read": False,
-                "is_declared": False,
-            },
+            made | {"ecosystem": "terraform", "name": "lab", "is_anonymous_read": False},
         ]
         assert "everybody" in cli.ok("feed", "ls").out
         cli.ok("feed", "rm", "pypi/main")
         assert len(cli.ok("feed", "ls", "--json").json["items"]) == 1
+
+    def test_options(self, cli):
+        options = ("--immutability", "append-only", "--max-file", "2GiB", "--max-feed", "1TB")
+        made = cli.ok("feed", "create", "pypi/main", *options, "--json").json
+        assert made["immutability"] == "append-only"
+        assert (made["max_file_bytes"], made["max_feed_bytes"]) == (2 * 2**30, 10**12)
+        assert made["max_project_bytes"] is None
+        shown = cli.ok("feed", "ls").out
+        assert "append-only" in shown
+        assert "file 2.1 GB, feed 1.0 TB" in shown
+        cli.fails("feed", "create", "pypi/other", "--max-file", "0", code=2)
+        cli.fails("feed", "create", "pypi/other", "--immutability", "never", code=2)
 
     @pytest.mark.parametrize(
         ("arguments", "code"),
@@ -132,6 +140,36 @@ class TestImport:
         cli.ok("feed", "create", "pypi/main")
         cli.fails("registry", "import", "pypi/main", str(tmp_path / "empty"))
         cli.fails("registry", "import", "pypi/main", str(tmp_path / "nowhere"), code=2)
+
+
+class TestManage:
+    WHEEL = "demo-1.0-py3-none-any.whl"
+
+    def test_yank_status_and_delete(self, filled):
+        done = filled.ok(
+            "registry", "yank", "pypi/main", self.WHEEL, "--reason", "broken", "--json"
+        )
+        assert done.json == {"filename": self.WHEEL, "yanked": "broken"}
+        filled.ok("registry", "unyank", "pypi/main", self.WHEEL)
+        filled.ok("registry", "status", "pypi/main", "Demo", "deprecated", "--reason", "old")
+        filled.ok("registry", "delete", "pypi/main", self.WHEEL)
+        assert filled.fails("registry", "yank", "pypi/main", self.WHEEL).code == 1
+        done = filled.run("registry", "import", "pypi/main", str(filled.dist))
+        assert "was deleted" in done.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "exit_code"),
+        [
+            (("yank", "pypi/main", "other-9.0-py3-none-any.whl"), 1),
+            (("yank", "pypi/main", "../etc/passwd"), 1),
+            (("status", "pypi/main", "demo", "gone"), 2),
+            (("status", "pypi/main", "nobody", "archived"), 1),
+            (("delete", "terraform/main", WHEEL), 1),
+        ],
+    )
+    def test_bad_input(self, filled, arguments, exit_code):
+        filled.ok("feed", "create", "terraform/main")
+        filled.fails("registry", *arguments, code=exit_code)
 
 
 class TestStore:

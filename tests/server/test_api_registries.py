@@ -54,9 +54,15 @@ async def test_a_token_makes_no_token(standalone_host):
 
 @pytest.mark.parametrize("packager_config", [{"feeds": {"pypi/lab": {"anonymous_read": True}}}])
 async def test_feeds_come_and_go(host):
-    new = {"ecosystem": "terraform", "name": "main"}
+    new = {
+        "ecosystem": "terraform",
+        "name": "main",
+        "immutability": "append-only",
+        "max_file_bytes": 10**9,
+    }
     made = await host.api("POST", "feeds", new, status=201)
-    assert made == {**new, "is_anonymous_read": False, "is_declared": False}
+    open_ended = {"max_project_bytes": None, "max_feed_bytes": None}
+    assert made == {**new, **open_ended, "is_anonymous_read": False, "is_declared": False}
     items = (await host.api("GET", "feeds"))["items"]
     assert [(one["ecosystem"], one["name"]) for one in items] == [
         ("pypi", "lab"),
@@ -71,3 +77,8 @@ async def test_feeds_come_and_go(host):
 @pytest.mark.parametrize(("ecosystem", "name"), [("npm", "a"), ("pypi", "A"), ("pypi", "a/b")])
 async def test_a_feed_that_cannot_be_made(host, ecosystem, name):
     await host.api("POST", "feeds", {"ecosystem": ecosystem, "name": name}, status=400)
+
+
+@pytest.mark.parametrize("option", [{"max_feed_bytes": 0}, {"immutability": "never"}])
+async def test_an_option_that_a_feed_cannot_have(host, option):
+    await host.api("POST", "feeds", {"ecosystem": "pypi", "name": "a", **option}, status=400)

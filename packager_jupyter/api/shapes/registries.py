@@ -50,6 +50,13 @@ class FeedShown(TypedDict):
     ecosystem: str
     name: str
     is_anonymous_read: Annotated[bool, "Everybody may read; publishing always needs a token."]
+    immutability: Annotated[
+        Literal["write-once", "append-only"],
+        "Published files never change; in an append-only feed they are never deleted either.",
+    ]
+    max_file_bytes: Annotated[int | None, "Largest file."]
+    max_project_bytes: Annotated[int | None, "Most bytes of the files of one project."]
+    max_feed_bytes: Annotated[int | None, "Most bytes of all files."]
     is_declared: Annotated[bool, "Stands in the configuration and is changed there."]
 
 
@@ -67,3 +74,7 @@ class NewFeed:
     ecosystem: str
     name: str
     is_anonymous_read: bool = False
+    immutability: Literal["write-once", "append-only"] = "write-once"
+    max_file_bytes: Annotated[int, Range(1)] | None = None
+    max_project_bytes: Annotated[int, Range(1)] | None = None
+    max_feed_bytes: Annotated[int, Range(1)] | None = None

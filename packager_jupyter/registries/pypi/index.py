@@ -11,23 +11,26 @@ import gzip
 import hashlib
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, get_args
-
-from packaging.version import Version
 
 from packager_jupyter.errors import (
     BadInputError,
     ConflictError,
-    ForbiddenError,
     PathNotFoundError,
 )
 from packager_jupyter.oci.feed import Feed
 from packager_jupyter.oci.feed_names import file_tag
+from packager_jupyter.registries.pypi.project import (
+    check_open,
+    deleted_error,
+    fold,
+    page_of,
+    stands_already,
+    with_provenance,
+)
 from packager_jupyter.registries.pypi.simple import (
-    FileRow,
-    ProjectPage,
     Status,
     index_html,
     index_json,
@@ -36,11 +39,12 @@ from packager_jupyter.registries.pypi.simple import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
-    from packager_jupyter.oci.base import OciStore
-    from packager_jupyter.oci.feed import ProjectState, Release
+    from packager_jupyter.oci.base import Descriptor, OciStore
+    from packager_jupyter.oci.feed_state import FeedGuard, ProjectState, Release
+    from packager_jupyter.registries.pypi.simple import ProjectPage
     from packager_jupyter.registries.pypi.upload import Upload
 
 ECOSYSTEM = "pypi"
@@ -54,13 +58,6 @@ METADATA_TYPE = "application/vnd.packager-jupyter.pypi.core-metadata.v1"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _CACHED_PAGES = 2048
 _COPY_BYTES = 1024 * 1024
-
-
-class FileExistsInFeedError(ConflictError):
-    """Another content, or a deleted file, already took this file name."""
-
-    code = "file_exists"
-    status = 400  # twine and uv look for 400 with "already exist" in the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +87,12 @@ class PypiIndex:
     store : OciStore
     name : str
         Name of the feed.
+    guard : FeedGuard, optional
+        What the feed takes; without one everything.
     """
 
-    def __init__(self, store: OciStore, name: str) -> None:
-        self.feed = Feed(store, ECOSYSTEM, name)
+    def __init__(self, store: OciStore, name: str, *, guard: FeedGuard | None = None) -> None:
+        self.feed = Feed(store, ECOSYSTEM, name, guard=guard)
         self._pages: OrderedDict[tuple[str, str], Rendered] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -107,10 +106,26 @@ class PypiIndex:
         ForbiddenError
             The project is archived or quarantined.
         """
+        project = upload.name.project
+        state = self.feed.state(project, is_reader=False)
+        if state is not None:
+            check_open(state)
+            if stands_already(state, upload):
+                return False
+        try:
+            with self.feed.room(project, upload.size_bytes):
+                published = self._push(upload, by=by, now=now)
+                self._check_name_is_free(upload, published, before=state)
+        except ConflictError:
+            # Somebody was faster with this name; the same bytes are as good as ours.
+            state = self.feed.state(project, is_reader=False)
+            if state is not None and stands_already(state, upload):
+                return False
+            raise
+        return True
+
+    def _push(self, upload: Upload, *, by: str, now: datetime) -> Descriptor:
         project, filename = upload.name.project, upload.name.filename
-        self._check_open(project)
-        if self._stands_already(project, upload):
-            return False
         layers = [
             self.feed.push_layer(
                 project,
@@ -125,22 +140,14 @@ class PypiIndex:
             layers.append(
                 self.feed.push_layer(project, upload.provenance, media_type=PROVENANCE_TYPE)
             )
-        config = _config(upload, by=by, now=now)
-        try:
-            self.feed.publish(
-                project,
-                file_tag(filename),
-                config=config,
-                config_type=CONFIG_TYPE,
-                artifact_type=ARTIFACT_TYPE,
-                layers=layers,
-            )
-        except ConflictError:
-            # Somebody was faster with this name; the same bytes are as good as ours.
-            if self._stands_already(project, upload):
-                return False
-            raise
-        return True
+        return self.feed.publish(
+            project,
+            file_tag(filename),
+            config=_config(upload, by=by, now=now),
+            config_type=CONFIG_TYPE,
+            artifact_type=ARTIFACT_TYPE,
+            layers=layers,
+        )
 
     def state(self, project: str) -> ProjectState | None:
         """Return the raw state of a project; None when it is unknown."""
@@ -149,7 +156,7 @@ class PypiIndex:
     def page(self, project: str) -> ProjectPage | None:
         """Return what a project's page says; None when the project is unknown."""
         state = self.feed.state(project)
-        return None if state is None else _page(state)
+        return None if state is None else page_of(state)
 
     def fresh(self, project: str, kind: str, *, base_url: str) -> Rendered | None:
         """Return a finished page that is known to be up to date without waiting, else None.
@@ -180,7 +187,7 @@ class PypiIndex:
             if found is not None:
                 self._pages.move_to_end(key)
                 return found
-        page = _with_provenance(_page(state), state, base_url)
+        page = with_provenance(page_of(state), state, base_url)
         body = project_json(page) if kind == "json" else project_html(page)
         made = _render(body, f"{state.etag}-{kind[0]}")
         with self._lock:
@@ -231,9 +238,37 @@ class PypiIndex:
         self.feed.record(project, {"kind": "unyank", "filename": filename, "by": by})
 
     def delete(self, project: str, filename: str, *, by: str) -> None:
-        """Take a file away for good; its name is never free again."""
-        self._release(project, filename)
+        """Take a file away for good; its name is never free again.
+
+        The event comes first: whoever is stopped in between has hidden the file, and `tidy` takes
+        its bytes away later.
+
+        Raises
+        ------
+        ForbiddenError
+            The feed is append-only.
+        PathNotFoundError
+            There is no such file.
+        """
+        release = self._release(project, filename)
+        if self.feed.guard is not None:
+            self.feed.guard.check_delete(filename)
         self.feed.record(project, {"kind": "delete", "filename": filename, "by": by})
+        self._remove(project, release)
+
+    def tidy(self, project: str) -> int:
+        """Take away files whose deletion was recorded and not finished; return how many."""
+        state = self.feed.state(project, is_reader=False)
+        deleted = fold(state).deleted if state else frozenset()
+        found = [state.releases.get(file_tag(name)) for name in deleted] if state else []
+        for release in filter(None, found):
+            self._remove(project, release)
+        return sum(release is not None for release in found)
+
+    def _remove(self, project: str, release: Release) -> None:
+        self.feed.remove(project, release.digest)
+        if self.feed.guard is not None:
+            self.feed.guard.free(project, release.config["size"])
 
     def set_status(self, project: str, status: str, *, reason: str | None, by: str) -> None:
         """Mark a project as active, archived, quarantined or deprecated (PEP 792)."""
@@ -242,120 +277,34 @@ class PypiIndex:
                 f"{status[:40]!r} is no project status.",
                 remedy=f"Use one of: {', '.join(get_args(Status))}.",
             )
-        if self.feed.state(project) is None:
+        if self.feed.state(project, is_reader=False) is None:
             raise _not_found(project)
         self.feed.record(project, {"kind": "status", "status": status, "reason": reason, "by": by})
 
     def _release(self, project: str, filename: str) -> Release:
-        state = self.feed.state(project)
+        state = self.feed.state(project, is_reader=False)
         release = state.releases.get(file_tag(filename)) if state else None
-        if state is None or release is None or filename in _fold(state).deleted:
+        if state is None or release is None or filename in fold(state).deleted:
             raise _not_found(filename)
         return release
+
+    def _check_name_is_free(
+        self, upload: Upload, published: Descriptor, *, before: ProjectState | None
+    ) -> None:
+        """Take back what was published under a name that was deleted while it was pushed."""
+        project, filename = upload.name.project, upload.name.filename
+        if self.feed.events(project) == (before.event_tags if before else frozenset()):
+            return
+        state = self.feed.state(project, is_reader=False)
+        if state is not None and filename in fold(state).deleted:
+            self.feed.remove(project, published.digest)
+            raise deleted_error(filename)
 
     def _layer_bytes(self, project: str, filename: str, media_type: str) -> bytes:
         for layer in self._release(project, filename).layers:
             if layer["mediaType"] == media_type:
                 return b"".join(self.feed.read(project, layer["digest"]))
         raise _not_found(filename)
-
-    def _check_open(self, project: str) -> None:
-        page = self.page(project)
-        if page and page.status in {"archived", "quarantined"}:
-            raise ForbiddenError(
-                f"The project {project} is {page.status} and takes no uploads.",
-                remedy="Ask its owner to set its status to active.",
-            )
-
-    def _stands_already(self, project: str, upload: Upload) -> bool:
-        filename = upload.name.filename
-        state = self.feed.state(project)
-        release = state.releases.get(file_tag(filename)) if state else None
-        if state is None or release is None:
-            return False
-        if filename in _fold(state).deleted:
-            raise FileExistsInFeedError(
-                f"File already exists: {filename} was deleted, and a deleted name is never free "
-                "again.",
-                remedy="Publish a new version.",
-            )
-        if release.config["sha256"] != upload.sha256:
-            raise FileExistsInFeedError(
-                f"File already exists: {filename} with another content.",
-                remedy="Published files never change. Publish a new version.",
-            )
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Fold:
-    yanked: Mapping[str, str | bool]
-    deleted: frozenset[str]
-    status: Status
-    status_reason: str | None
-
-
-def _fold(state: ProjectState) -> _Fold:
-    yanked: dict[str, str | bool] = {}
-    deleted: set[str] = set()
-    status: Status = "active"
-    reason: str | None = None
-    for event in state.events:
-        kind, filename = event.get("kind"), event.get("filename", "")
-        if kind == "yank":
-            yanked[filename] = event.get("reason") or True
-        elif kind == "unyank":
-            yanked.pop(filename, None)
-        elif kind == "delete":
-            deleted.add(filename)
-        elif kind == "status":
-            status, reason = event["status"], event.get("reason")
-    return _Fold(yanked, frozenset(deleted), status, reason)
-
-
-def _page(state: ProjectState) -> ProjectPage:
-    fold = _fold(state)
-    rows = []
-    for release in state.releases.values():
-        config = release.config
-        if config["filename"] in fold.deleted:
-            continue
-        rows.append(
-            FileRow(
-                filename=config["filename"],
-                version=config["version"],
-                sha256=config["sha256"],
-                size_bytes=config["size"],
-                upload_time=config["upload_time"],
-                requires_python=config["requires_python"],
-                metadata_sha256=config["metadata_sha256"],
-                yanked=fold.yanked.get(config["filename"], False),
-            )
-        )
-    rows.sort(key=lambda row: (Version(row.version), row.filename))
-    versions = list(dict.fromkeys(row.version for row in rows))
-    return ProjectPage(state.project, rows, versions, fold.status, fold.status_reason)
-
-
-def _with_provenance(page: ProjectPage, state: ProjectState, base_url: str) -> ProjectPage:
-    proven = {
-        release.config["filename"]: release.config["version"]
-        for release in state.releases.values()
-        if release.config.get("has_provenance")
-    }
-    if not proven:
-        return page
-    rows = [
-        replace(
-            row,
-            provenance_url=f"{base_url}integrity/{page.project}/{row.version}/{row.filename}"
-            "/provenance",
-        )
-        if row.filename in proven
-        else row
-        for row in page.files
-    ]
-    return replace(page, files=rows)
 
 
 def _render(body: bytes, etag: str | None) -> Rendered:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from packager_jupyter.oci.base import OciStore
-    from packager_jupyter.oci.feed import Release
+    from packager_jupyter.oci.feed_state import FeedGuard, Release
 
 ECOSYSTEM = "tf-module"
 ARTIFACT_TYPE = "application/vnd.opentofu.modulepkg"
@@ -52,8 +52,8 @@ class StoredModule:
 class ModuleIndex:
     """The modules of one feed; safe to share between threads."""
 
-    def __init__(self, store: OciStore, name: str) -> None:
-        self.feed = Feed(store, ECOSYSTEM, name)
+    def __init__(self, store: OciStore, name: str, *, guard: FeedGuard | None = None) -> None:
+        self.feed = Feed(store, ECOSYSTEM, name, guard=guard)
 
     def publish(
         self, namespace: str, name: str, system: str, version: str, file: BinaryIO, *, now: datetime
@@ -73,9 +73,12 @@ class ModuleIndex:
         digest = f"sha256:{hashlib.sha256(archive).hexdigest()}"
         standing = self._find(project, version)
         if standing is None:
-            layer = self.feed.push_layer(project, archive, media_type=ARCHIVE_TYPE, digest=digest)
-            self.feed.push_layer(project, EMPTY_BYTES, media_type=EMPTY.media_type)
-            self._publish(project, version, layer, now)
+            with self.feed.room(project, len(archive)):
+                layer = self.feed.push_layer(
+                    project, archive, media_type=ARCHIVE_TYPE, digest=digest
+                )
+                self.feed.push_layer(project, EMPTY_BYTES, media_type=EMPTY.media_type)
+                self._publish(project, version, layer, now)
             return True
         if standing.layers[0]["digest"] != digest:
             raise ConflictError(

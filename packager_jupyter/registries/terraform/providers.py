@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from packager_jupyter.oci.base import OciStore
-    from packager_jupyter.oci.feed import Release
+    from packager_jupyter.oci.feed_state import FeedGuard, Release
     from packager_jupyter.registries.terraform.signing import PublicKey, SigningKey
 
 ECOSYSTEM = "tf-provider"
@@ -100,10 +101,14 @@ class ProviderIndex:
         Name of the feed.
     key : SigningKey
         Signs the checksums of uploads that bring no signature.
+    guard : FeedGuard, optional
+        What the feed takes; without one everything.
     """
 
-    def __init__(self, store: OciStore, name: str, *, key: SigningKey) -> None:
-        self.feed = Feed(store, ECOSYSTEM, name)
+    def __init__(
+        self, store: OciStore, name: str, *, key: SigningKey, guard: FeedGuard | None = None
+    ) -> None:
+        self.feed = Feed(store, ECOSYSTEM, name, guard=guard)
         self._key = key
 
     def publish(self, upload: ProviderUpload, *, now: datetime) -> bool:
@@ -135,16 +140,18 @@ class ProviderIndex:
             PROTOCOLS: ",".join(_protocols(upload.manifest)),
             KEY: key.ascii_armor,
         }
-        self.feed.publish_index(
-            project,
-            version_tag(version),
-            manifests=[
-                self._push_archive(project, name, upload.archives[name], digests[name])
-                for name in sorted(digests)
-            ],
-            artifact_type=INDEX_TYPE,
-            annotations=annotations,
-        )
+        size_bytes = sum(file.seek(0, os.SEEK_END) for file in upload.archives.values())
+        with self.feed.room(project, size_bytes):
+            self.feed.publish_index(
+                project,
+                version_tag(version),
+                manifests=[
+                    self._push_archive(project, name, upload.archives[name], digests[name])
+                    for name in sorted(digests)
+                ],
+                artifact_type=INDEX_TYPE,
+                annotations=annotations,
+            )
         return True
 
     def versions(self, namespace: str, type_: str) -> dict[str, Any] | None:

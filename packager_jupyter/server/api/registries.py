@@ -79,7 +79,13 @@ class FeedsHandler(ApiHandler):
         new = self.read_body(NewFeed)
         path = f"{new.ecosystem}/{new.name}"
         spec = await self.call(
-            self.services.feeds.create, path, is_anonymous_read=new.is_anonymous_read
+            self.services.feeds.create,
+            path,
+            is_anonymous_read=new.is_anonymous_read,
+            immutability=new.immutability,
+            max_file_bytes=new.max_file_bytes,
+            max_project_bytes=new.max_project_bytes,
+            max_feed_bytes=new.max_feed_bytes,
         )
         await self.audit("feed.create", path)
         self.write_json(spec.to_json(), status=201)

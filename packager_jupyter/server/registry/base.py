@@ -17,7 +17,8 @@ from packager_jupyter.server.registry.multipart import FormReceiver
 from packager_jupyter.shares.scopes import is_allowed, may_somewhere
 
 if TYPE_CHECKING:
-    from packager_jupyter.registries.feeds import Feeds, FeedSpec
+    from packager_jupyter.registries.feeds import Feeds
+    from packager_jupyter.registries.spec import FeedSpec
     from packager_jupyter.server.failures import Failure
     from packager_jupyter.server.registry.multipart import ReceivedFile
     from packager_jupyter.shares.api_tokens import TokenInfo

@@ -20,8 +20,9 @@ from packager_jupyter.errors import (
     PathNotFoundError,
 )
 from packager_jupyter.oci.layout import LayoutStore
-from packager_jupyter.registries.pypi.index import FileExistsInFeedError, PypiIndex
+from packager_jupyter.registries.pypi.index import PypiIndex
 from packager_jupyter.registries.pypi.names import normalize_project, parse_filename
+from packager_jupyter.registries.pypi.project import FileExistsInFeedError
 from packager_jupyter.registries.pypi.simple import HTML_TYPE, JSON_TYPE, negotiate
 from packager_jupyter.registries.pypi.upload import (
     UploadGoneError,
