@@ -182,6 +182,8 @@ class VersionRecord:
     facts : ListFacts
     attachments : dict of str to Descriptor
         By path, in the order of the manifest.
+    unmatched : tuple of str or None
+        Of a part (see `packages.part`): entries of its filter that match nothing.
     """
 
     name: str
@@ -191,6 +193,7 @@ class VersionRecord:
     metadata: Metadata
     facts: ListFacts
     attachments: dict[str, Descriptor]
+    unmatched: tuple[str, ...] | None = None
 
     def attachment_list(self) -> list[Attachment]:
         """Return the attachments as the API shows them."""

@@ -27,6 +27,7 @@ from packager_jupyter.packages.infos import DraftInfo, PackageInfo, VersionInfo
 from packager_jupyter.packages.kept import Kept
 from packager_jupyter.packages.metadata import FILE_NAME, Metadata, update_yaml
 from packager_jupyter.packages.names import check_package_name, check_version, shown
+from packager_jupyter.packages.part import PartIndex, PathFilter
 from packager_jupyter.packages.publish import load_version
 from packager_jupyter.packages.tags import (
     ANNOTATION_BYTES,
@@ -40,7 +41,7 @@ from packager_jupyter.packages.tombstones import bury, tombstones
 from packager_jupyter.packages.version import Version, VersionIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from packager_jupyter.oci.base import OciStore, TagInfo
@@ -85,6 +86,7 @@ class Packages:
         self._digests = DigestMemory()
         self._drafts: Kept[PointerIndex] = Kept(_MAX_OPEN, PointerIndex.close)
         self._indexes: Kept[VersionIndex] = Kept(_MAX_OPEN, VersionIndex.close)
+        self._parts: Kept[PartIndex] = Kept(_MAX_OPEN, PartIndex.close)
         self._versions: Kept[Version] = Kept(_MAX_VERSIONS)
 
     def close(self) -> None:
@@ -92,6 +94,7 @@ class Packages:
         self._versions.clear()
         self._drafts.clear()
         self._indexes.clear()
+        self._parts.clear()
 
     @property
     def folder(self) -> Path:
@@ -323,20 +326,23 @@ class Packages:
         """Return the deleted versions of a package, the last one first."""
         return tombstones(self._oci, repository(check_package_name(name)))
 
-    def version(self, name: str, ref: str = LATEST) -> Version:
-        """Return a published version.
+    def version(self, name: str, ref: str = LATEST, *, paths: Sequence[str] = ()) -> Version:
+        """Return a published version, or a part of one.
 
         Parameters
         ----------
         name : str
         ref : str, default "latest"
             A version, ``latest``, or the digest ``sha256:…`` of a version.
+        paths : sequence of str
+            Files, folders or patterns (see `part.PathFilter`): the version then holds only what
+            they name. None is everything.
 
         Raises
         ------
         PackageNotFoundError
         BadInputError
-            A name or version that is none.
+            A name, version or path that is none.
         StoreCorruptError
             Its artifact is damaged.
         """
@@ -345,7 +351,8 @@ class Packages:
             check_version(ref)
         try:
             digest = self._oci.resolve(repository(name), ref).digest
-            return self._open_version(name, digest)
+            whole = self._open_version(name, digest)
+            return self._open_part(whole, PathFilter(paths)) if paths else whole
         except BlobNotFoundError as error:
             raise self._version_not_found(name, ref) from error
 
@@ -361,6 +368,18 @@ class Packages:
             return Version(name, self._oci, record, index)
 
         return self._versions.get(f"{name} {digest}", make)
+
+    def _open_part(self, whole: Version, wanted: PathFilter) -> Version:
+        def make() -> Version:
+            record, folder = whole.record, self._cache_dir / "pointers"
+            repo, facts = repository(whole.name), record.facts
+            index = self._parts.get(
+                f"{whole.name} {wanted.digest(facts.fingerprint)}",
+                lambda: PartIndex(folder, self._oci, repo, facts, wanted),
+            )
+            return Version(whole.name, self._oci, index.part_of(record), index)
+
+        return self._versions.get(f"{whole.name} {wanted.digest(whole.digest)}", make)
 
     def _version_not_found(self, name: str, ref: str) -> PackageNotFoundError:
         tags = version_tags(self._oci, repository(name))

@@ -30,7 +30,7 @@ from packager_jupyter.packages.pointer import MAX_LINE_BYTES, MAX_SIZE_BYTES, Po
 from packager_jupyter.packages.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from packager_jupyter.packages.artifact import ListFacts
@@ -97,8 +97,24 @@ def iter_list(chunks: Iterable[bytes], facts: ListFacts) -> Iterator[Pointer]:
         raise list_corrupt(error.message) from error
 
 
-def build_index(target: Path, chunks: Iterable[bytes], facts: ListFacts) -> None:
-    """Make the index of a version's list as `target`, whole or not at all.
+def build_index(
+    target: Path,
+    blocks: Iterable[bytes],
+    *,
+    expected: tuple[int, int] | None = None,
+    notes: Callable[[], Mapping[str, str]] = dict,
+) -> None:
+    """Make the index of a list as `target`, whole or not at all.
+
+    Parameters
+    ----------
+    target : Path
+    blocks : iterable of bytes
+        Whole lines of the list, checked against its fingerprint by whoever gives them.
+    expected : tuple of int, optional
+        Number and bytes of the files that the version states.
+    notes : callable
+        Returns what the index is to keep besides; called when all blocks are taken.
 
     Raises
     ------
@@ -111,27 +127,33 @@ def build_index(target: Path, chunks: Iterable[bytes], facts: ListFacts) -> None
         explain_sqlite(target),
         contextlib.closing(open_for_build(temp.path)) as connection,
     ):
-        _fill(connection, chunks, facts)
+        _fill(connection, blocks, expected, notes)
         connection.close()
         temp.publish(target)
 
 
-def _fill(connection: sqlite3.Connection, chunks: Iterable[bytes], facts: ListFacts) -> None:
+def _fill(
+    connection: sqlite3.Connection,
+    blocks: Iterable[bytes],
+    expected: tuple[int, int] | None,
+    notes: Callable[[], Mapping[str, str]],
+) -> None:
     connection.execute("BEGIN")
     writer = IndexWriter(connection)
     loader = _Loader(writer)
     try:
-        for block in unpack_lines(chunks, fingerprint=facts.fingerprint):
+        for block in blocks:
             loader.load(block)
-            if writer.counts.added > facts.files:
+            if expected is not None and writer.counts.added > expected[0]:
                 break
         writer.finish()
+        connection.executemany("INSERT INTO meta VALUES(?,?)", list(notes().items()))
     except (BadInputError, ConflictError, sqlite3.IntegrityError) as error:
         raise list_corrupt(str(error)) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise list_corrupt(f"{type(error).__name__} in a line") from error
     counts = writer.counts
-    if (counts.added, counts.bytes_added) != (facts.files, facts.bytes):
+    if expected is not None and (counts.added, counts.bytes_added) != expected:
         raise list_corrupt("It holds other totals than the version says.")
     connection.execute("COMMIT")
 

@@ -14,7 +14,7 @@ from packager_jupyter.io import file_lock, make_dirs, sweep_temp
 from packager_jupyter.packages.artifact import repository, totals_of
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.names import shown
-from packager_jupyter.packages.rebuild import build_index, iter_list
+from packager_jupyter.packages.rebuild import build_index, iter_list, unpack_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,13 +48,17 @@ class VersionIndex:
         The repository that holds the list.
     facts : ListFacts
         What a version says about the list.
+    name : str, optional
+        Digest that names the file; default: the fingerprint of the list.
     """
 
-    def __init__(self, folder: Path, oci: OciStore, repo: str, facts: ListFacts) -> None:
+    def __init__(
+        self, folder: Path, oci: OciStore, repo: str, facts: ListFacts, *, name: str | None = None
+    ) -> None:
         self._oci = oci
         self._repo = repo
         self._facts = facts
-        self._hex = facts.fingerprint.rpartition(":")[2]
+        self._hex = (name or facts.fingerprint).rpartition(":")[2]
         self.path = folder / f"{self._hex}.sqlite"
         self._index = PointerIndex(self.path, is_draft=False)
 
@@ -89,7 +93,16 @@ class VersionIndex:
         with file_lock(folder / f"build-{self._hex[0]}.lock", timeout_s=_BUILD_TIMEOUT_S):
             if not self.exists:
                 sweep_temp(folder)
-                build_index(self.path, self.list_bytes(), self._facts)
+                self.build()
+
+    def build(self) -> None:
+        """Make the index from the list in the store, whole or not at all."""
+        blocks = unpack_lines(self.list_bytes(), fingerprint=self._facts.fingerprint)
+        build_index(self.path, blocks, expected=(self._facts.files, self._facts.bytes))
+
+    def iter_pointers(self) -> Iterator[Pointer]:
+        """Yield every pointer, sorted by the bytes of its path; read from the list itself."""
+        return iter_list(self.list_bytes(), self._facts)
 
     def list_bytes(self) -> Iterator[bytes]:
         """Yield the compressed list from the store."""
@@ -125,9 +138,24 @@ class Version:
         return f"Version({self.name}@{self.version}, {self.digest})"
 
     @property
+    def record(self) -> VersionRecord:
+        """What its artifact says."""
+        return self._record
+
+    @property
     def fingerprint(self) -> str:
         """``sha256:…`` of the uncompressed pointer list."""
         return self._record.facts.fingerprint
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Of a part: the entries of its filter that match nothing in this version."""
+        return self._record.unmatched or ()
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this is a part of a version (see `packages.part`), with a digest of its own."""
+        return self._record.unmatched is not None
 
     def metadata(self) -> Metadata:
         """See `Contents.metadata`."""
@@ -161,8 +189,8 @@ class Version:
         return self._index.use(lambda index: index.get(path))
 
     def iter_pointers(self) -> Iterator[Pointer]:
-        """See `Contents.iter_pointers`; read from the artifact itself."""
-        return iter_list(self._index.list_bytes(), self._record.facts)
+        """See `Contents.iter_pointers` and `VersionIndex.iter_pointers`."""
+        return self._index.iter_pointers()
 
     def attachments(self) -> list[Attachment]:
         """See `Contents.attachments`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,8 @@ class ShareInfo:
         The first characters of the link's token, to tell links apart.
     revision : int
         Grows with each edit, for ``If-Match``.
+    paths : tuple of str
+        The part of the package that is shared (see `packages.part`); empty is all of it.
     """
 
     id: str
@@ -48,6 +51,7 @@ class ShareInfo:
     state: State
     token_prefix: str
     revision: int
+    paths: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the share as the REST API and ``--json`` show it."""
@@ -68,6 +72,7 @@ class ShareInfo:
             "state": self.state,
             "token_prefix": self.token_prefix,
             "revision": self.revision,
+            "paths": list(self.paths),
         }
 
 
@@ -106,6 +111,8 @@ class Share:
         A valid capability came in the path.
     epoch : int
         Grows when the password or the link changes; cookies of older epochs are void.
+    paths : tuple of str
+        The part of the package that is shared; empty is all of it.
     """
 
     id: str
@@ -117,6 +124,7 @@ class Share:
     max_downloads: int | None
     has_capability: bool
     password_hash: str | None = field(repr=False)
+    paths: tuple[str, ...] = ()
 
     @property
     def has_password(self) -> bool:
@@ -146,6 +154,11 @@ def state_of(row: Row[Any], now_s: float) -> State:
     return "active"
 
 
+def paths_of(row: Row[Any]) -> tuple[str, ...]:
+    """Return the path filter of a row of the ``share`` table; empty is the whole package."""
+    return () if row.path_filter is None else tuple(json.loads(row.path_filter))
+
+
 def info_of(row: Row[Any], now_s: float) -> ShareInfo:
     """Return what the owner may see of a row of the ``share`` table."""
     return ShareInfo(
@@ -165,6 +178,7 @@ def info_of(row: Row[Any], now_s: float) -> ShareInfo:
         state=state_of(row, now_s),
         token_prefix=row.token_prefix,
         revision=row.revision,
+        paths=paths_of(row),
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from packager_jupyter.shares.freshness import ChangeMarker
-from packager_jupyter.shares.model import Share, share_gone, state_of
+from packager_jupyter.shares.model import Share, paths_of, share_gone, state_of
 from packager_jupyter.shares.tokens import parse_segment, secret_hash
 from packager_jupyter.store.schema import share as table
 
@@ -89,6 +89,7 @@ def _share_of(row: Row[Any], *, has_capability: bool) -> Share:
         max_downloads=row.max_downloads,
         has_capability=has_capability,
         password_hash=row.password_hash,
+        paths=paths_of(row),
     )
 
 

@@ -6,6 +6,7 @@ id is worth nothing to another; every look-up by a visitor goes through the hash
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import time
@@ -14,10 +15,17 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from packager_jupyter.errors import PackagerError, RevisionMismatchError, ShareNotFoundError
+from packager_jupyter.errors import (
+    BadInputError,
+    PackagerError,
+    RevisionMismatchError,
+    ShareNotFoundError,
+)
 from packager_jupyter.keys import derive_key
+from packager_jupyter.packages.names import shown
+from packager_jupyter.packages.part import PathFilter
 from packager_jupyter.shares.gate import Gate
-from packager_jupyter.shares.model import CreatedShare, info_of, share_gone
+from packager_jupyter.shares.model import CreatedShare, info_of, paths_of, share_gone
 from packager_jupyter.shares.opener import Opener
 from packager_jupyter.shares.passwords import Passwords, check_new_password
 from packager_jupyter.shares.rules import check_description, check_expiry, check_max_downloads
@@ -35,7 +43,7 @@ from packager_jupyter.shares.uses import Uses
 from packager_jupyter.store.schema import share as table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Row
 
@@ -53,11 +61,20 @@ class Unchanged:
 UNCHANGED: Final = Unchanged()
 
 
+class HasUnmatched(Protocol):
+    """The part of `packages.version.Version` that shares need."""
+
+    @property
+    def unmatched(self) -> tuple[str, ...]:
+        """Entries of a path filter that match nothing."""
+        ...
+
+
 class HasVersions(Protocol):
     """The part of `packages.catalog.Packages` that shares need."""
 
-    def version(self, name: str, ref: str = "latest") -> object:
-        """Return a version or raise `PackageNotFoundError`."""
+    def version(self, name: str, ref: str = "latest", *, paths: Sequence[str] = ()) -> HasUnmatched:
+        """Return a version, or a part of one, or raise `PackageNotFoundError`."""
         ...
 
 
@@ -111,6 +128,7 @@ class Shares:
         description: str = "",
         slug: str | None = None,
         max_downloads: int | None = None,
+        paths: Sequence[str] = (),
     ) -> CreatedShare:
         """Share a published version of `package`, or always its latest.
 
@@ -128,6 +146,9 @@ class Shares:
             Readable decoration of the link.
         max_downloads : int, optional
             Files, ZIPs and attachments that may be handed out; counted exactly.
+        paths : sequence of str
+            The part to share: files, folders, patterns (see `packages.part.PathFilter`). Each must
+            match something now. Empty shares everything.
 
         Raises
         ------
@@ -136,7 +157,7 @@ class Shares:
         BadInputError
             A value is out of its range.
         """
-        self._packages.version(package, version or "latest")
+        paths = self._check_part(package, version, paths)
         now_s = int(self._clock())
         share_id = "sh_" + secrets.token_hex(12)
         values: dict[str, Any] = {
@@ -147,6 +168,7 @@ class Shares:
             "slug": check_slug(slug) if slug else None,
             "expires_s": check_expiry(expires_in_s, now_s),
             "max_downloads": check_max_downloads(max_downloads),
+            "path_filter": json.dumps(paths) if paths else None,
         }
         locked, capability = self._locked_by(password)
         linked, token = self._linked(share_id)
@@ -233,6 +255,7 @@ class Shares:
         description: str | Unchanged = UNCHANGED,
         slug: str | Unchanged | None = UNCHANGED,
         max_downloads: int | Unchanged | None = UNCHANGED,
+        paths: Sequence[str] | Unchanged = UNCHANGED,
         revision: int | None = None,
     ) -> CreatedShare:
         """Change what is given and leave the rest; arguments as in `create`.
@@ -250,9 +273,14 @@ class Shares:
             raise _changed_elsewhere()
         changes: dict[str, Any] = {}
         capability = None
-        if not isinstance(version, Unchanged):
-            self._packages.version(row.package, version or "latest")
-            changes["version"] = version
+        if not (isinstance(version, Unchanged) and isinstance(paths, Unchanged)):
+            new_version = row.version if isinstance(version, Unchanged) else version
+            new_paths = paths_of(row) if isinstance(paths, Unchanged) else paths
+            checked = self._check_part(row.package, new_version, new_paths)
+            changes |= {
+                "version": new_version,
+                "path_filter": json.dumps(checked) if checked else None,
+            }
         if not isinstance(password, Unchanged):
             locked, capability = self._locked_by(password)
             changes |= {**locked, "epoch": row.epoch + 1}
@@ -313,6 +341,19 @@ class Shares:
         self._passwords.close()
         self._uses.close()
         self._opener.close()
+
+    def _check_part(
+        self, package: str, version: str | None, paths: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return the path filter as it is kept when all that is to be shared exists."""
+        checked = PathFilter(paths).paths if paths else ()
+        found = self._packages.version(package, version or "latest", paths=checked)
+        if checked and found.unmatched:
+            raise BadInputError(
+                f"Nothing in {package} matches {shown(found.unmatched[0])}.",
+                remedy=f"List what is there: packager show {package}@{version or 'latest'}",
+            )
+        return checked
 
     def _row(self, share_id: str, owner: str) -> Row[Any]:
         query = select(table).where(table.c.id == share_id, table.c.owner == owner)

@@ -106,9 +106,9 @@ def test_a_first_page_of_an_old_version_builds_one_index_for_all_who_wait(publis
     built = []
     original = rebuild.build_index
 
-    def build(*arguments):
+    def build(*arguments, **options):
         built.append(1)
-        original(*arguments)
+        original(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("packager_jupyter.packages.version.build_index", build)

@@ -130,15 +130,21 @@ class ShareHandler(PackagerHandler):
     # -- what is shared ---------------------------------------------------------------------------
 
     async def version(self, share: Share) -> Version:
-        """Return the shared version."""
-        ref = share.version or "latest"
+        """Return the shared version, as far as the share's path filter lets it through.
+
+        Share handlers get versions from here (or `version_of`) only, so none can forget the filter.
+        """
         memory = self.state.pinned if share.version else self.state.latest
-        key = (share.package, ref)
+        key = (share.package, share.version, share.paths)
         found = memory.get(key)
         if found is not None:
             return found
+        return await memory.load(key, lambda: self.version_of(share, share.version or "latest"))
+
+    async def version_of(self, share: Share, ref: str) -> Version:
+        """Return another version of what `share` shares, under the same path filter."""
         packages = self.services.packages
-        return await memory.load(key, lambda: self.call(packages.version, share.package, ref))
+        return await self.call(packages.version, share.package, ref, paths=share.paths)
 
     def count_use(self, share: Share) -> Awaitable[None] | None:
         """Count one hand-out; await what this returns when it returns something.
