@@ -82,6 +82,11 @@ class Settings(Configurable):
     max_attachment_bytes = Integer(
         16 * 1024 * 1024, help="Largest file that may be attached to a package, in bytes."
     ).tag(config=True)
+    max_key_list_bytes = Integer(
+        4 * 1024**3,
+        help="Largest list of keys that may be given through the REST API, in bytes; lists that "
+        "lie in a source included.",
+    ).tag(config=True)
     local_roots = List(
         Unicode(),
         help="Folders below which `local` sources may be connected through the REST API. Empty: "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from packager_jupyter.api.shapes.common import Status
     from packager_jupyter.api.shapes.packages import (
@@ -127,6 +128,44 @@ class Packages(Protocol):
         progress : callable, optional
             Called with files and bytes so far; what it raises cancels the work.
         """
+        ...
+
+    def add_keys(
+        self,
+        name: str,
+        source: str,
+        file: str | Path,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Add the objects that a file of keys names, all or none, without listing the source.
+
+        Parameters
+        ----------
+        file : str or Path
+            A CSV, JSONL or Parquet file with a column ``key``, or the ``manifest.json`` of an S3
+            Inventory with its data files beside it; a file of this computer.
+        to, include, exclude, progress
+            As with `add`.
+        """
+        ...
+
+    def add_stored_keys(
+        self,
+        name: str,
+        source: str,
+        list_source: str,
+        list_key: str,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Add the objects that a list of keys names which lies in a source; see `add_keys`."""
         ...
 
     def attach(self, name: str, path: str, data: bytes) -> AttachmentShown:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from packager_jupyter._version import __version__
@@ -11,6 +13,8 @@ from packager_jupyter.api import shares as shares_api
 from packager_jupyter.api import sources as sources_api
 from packager_jupyter.api.owner import local_owner
 from packager_jupyter.api.shapes.shares import NewShare
+from packager_jupyter.packages.inventory import open_keys
+from packager_jupyter.packages.keys_source import fetch_key_file
 from packager_jupyter.sources.spec import NONE, CredentialRef, SourceOptions
 
 if TYPE_CHECKING:
@@ -126,6 +130,57 @@ class LocalPackages:
             rename=rename,
             progress=progress,
         )
+        return asdict(report)
+
+    def add_keys(
+        self,
+        name: str,
+        source: str,
+        file: str | Path,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """See `base.Packages.add_keys`."""
+        draft = self._services.packages.draft(name)
+        report = draft.add_keys(
+            source,
+            open_keys(Path(file)),
+            to=to,
+            include=include,
+            exclude=exclude,
+            progress=progress,
+        )
+        return asdict(report)
+
+    def add_stored_keys(
+        self,
+        name: str,
+        source: str,
+        list_source: str,
+        list_key: str,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """See `base.Packages.add_stored_keys`."""
+        draft = self._services.packages.draft(name)
+        limit = self._services.settings.max_key_list_bytes
+        with TemporaryDirectory(prefix="packager-keys-") as folder:
+            keys = fetch_key_file(
+                self._services.sources.open(list_source),
+                list_key,
+                Path(folder),
+                max_bytes=limit,
+                progress=progress,
+            )
+            report = draft.add_keys(
+                source, keys, to=to, include=include, exclude=exclude, progress=progress
+            )
         return asdict(report)
 
     def attach(self, name: str, path: str, data: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import httpx
 
 from packager_jupyter.client.answers import raise_failure, read_json, unreachable
 from packager_jupyter.errors import BadInputError, CancelledError
+from packager_jupyter.packages.inventory import open_keys, to_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +23,7 @@ TIMEOUT_S = 60.0
 _POLL_FIRST_S = 0.05
 _POLL_LAST_S = 1.0
 _PAGE = 1000
+_CHUNK = 1024 * 1024
 
 
 class Transport:
@@ -49,7 +52,7 @@ class Transport:
         path: str,
         *,
         body: Any = None,
-        data: bytes | None = None,
+        data: bytes | Iterator[bytes] | None = None,
         query: Mapping[str, Any] | None = None,
     ) -> Any:
         """Send one request and return its JSON; raises what the server says went wrong."""
@@ -96,6 +99,12 @@ class Transport:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def _segment(name: str) -> str:
@@ -196,6 +205,59 @@ class RestPackages:
             "exclude": list(exclude),
         }
         job = self._transport.call("POST", f"packages/{_segment(name)}/files", body=body)
+        return self._transport.wait(job, progress)
+
+    def add_keys(
+        self,
+        name: str,
+        source: str,
+        file: str | Path,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """See `base.Packages.add_keys`."""
+        path = Path(file)
+        keys = open_keys(path)
+        query = {
+            "source": source,
+            "to": to,
+            "include": "\n".join(include),
+            "exclude": "\n".join(exclude),
+            "bucket": keys.bucket,
+            "name": path.name if keys.bucket is None else f"rows of {path.name}",
+        }
+        # An inventory lies in several files: its rows go as one list.
+        data = _chunks(path) if keys.bucket is None else to_json_lines(keys)
+        job = self._transport.call(
+            "POST", f"packages/{_segment(name)}/keys", data=data, query=query
+        )
+        return self._transport.wait(job, progress)
+
+    def add_stored_keys(
+        self,
+        name: str,
+        source: str,
+        list_source: str,
+        list_key: str,
+        *,
+        to: str = "",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """See `base.Packages.add_stored_keys`."""
+        body = {
+            "source": source,
+            "list_source": list_source,
+            "list_key": list_key,
+            "to": to,
+            "include": list(include),
+            "exclude": list(exclude),
+        }
+        job = self._transport.call("POST", f"packages/{_segment(name)}/keys/stored", body=body)
         return self._transport.wait(job, progress)
 
     def attach(self, name: str, path: str, data: bytes) -> Any:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 BATCH = 5000
 MAX_LINE = 1024 * 1024
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_NAME_BYTES = 255  # of a file, on every system that we know
 _CHUNK = 1024 * 1024
 _GZIP, _PARQUET, _ORC = b"\x1f\x8b", b"PAR1", b"ORC"
 
@@ -79,6 +80,34 @@ def open_keys(path: Path) -> KeyFile:
         if manifest is not None:
             return manifest
     return KeyFile(name, None, lambda: _table(path))
+
+
+def to_json_lines(keys: KeyFile) -> Iterator[bytes]:
+    """Yield a file of keys as JSONL, batch by batch; `open_keys` reads the same rows from it.
+
+    Raises
+    ------
+    BadInputError
+        A key is no valid Unicode, which JSON cannot carry; or what reading the file raises.
+    """
+    for entries in keys.read():
+        try:
+            yield b"".join(_json_line(entry) for entry in entries)
+        except TypeError as error:  # orjson's for lone surrogates
+            raise bad_keys(keys.name, "it names a key that is no valid Unicode text") from error
+
+
+def _json_line(entry: Entry) -> bytes:
+    row = {
+        "key": entry.key,
+        "size": entry.size_bytes,
+        "etag": entry.etag,
+        "last_modified": entry.modified_s,
+        "version_id": entry.version_id,
+        "checksum": next((f"{name}:{value}" for name, value in entry.checksums.items()), None),
+    }
+    known = {name: value for name, value in row.items() if value is not None}
+    return orjson.dumps(known, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _reading:  # noqa: N801  # reads as a statement: with _reading(name)
@@ -253,12 +282,25 @@ def _manifest(path: Path) -> KeyFile | None:
     return KeyFile(name, bucket, read)
 
 
-def _data_file(manifest: Path, row: Any) -> tuple[Path, int | None, str | None]:
-    """Find the local copy of one file that the manifest names by its key in a bucket."""
+def data_parts(manifest: str, row: Any) -> list[str]:
+    """Return the segments of the key that one row of a manifest's ``files`` gives.
+
+    Raises
+    ------
+    BadInputError
+        It gives none, or one that would lead out of a folder.
+    """
     key = row.get("key") if isinstance(row, dict) else None
     parts = key.split("/") if isinstance(key, str) else []
-    if not parts or not {"", ".", ".."}.isdisjoint(parts[1:] or parts):
-        raise bad_keys(manifest.name, "it names a data file that cannot be")
+    is_bad = not parts or not {"", ".", ".."}.isdisjoint(parts[1:] or parts)
+    if is_bad or "\0" in str(key) or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
+        raise bad_keys(manifest, "it names a data file that cannot be")
+    return parts
+
+
+def _data_file(manifest: Path, row: Any) -> tuple[Path, int | None, str | None]:
+    """Find the local copy of one file that the manifest names by its key in a bucket."""
+    parts = data_parts(manifest.name, row)
     size_bytes, md5 = row.get("size"), row.get("MD5checksum")
     for start in range(len(parts)):
         for folder in (manifest.parent, manifest.parent.parent):

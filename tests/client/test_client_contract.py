@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from packager_jupyter.errors import (
     BadInputError,
     ConflictError,
+    ObjectNotFoundError,
     PackageNotFoundError,
     PathNotFoundError,
     ShareNotFoundError,
@@ -189,3 +191,48 @@ def test_failures_are_the_same_classes_everywhere(client):
 def test_a_name_is_never_an_address(client, name):
     with pytest.raises((BadInputError, PackageNotFoundError)):
         client.packages.get(name)
+
+
+def test_a_file_of_keys_is_added_without_listing(curated, tmp_path):
+    file = tmp_path / "keys.csv"
+    file.write_text("key,size,etag\nmade/up.csv,7,aa\nobs/day 00.csv,4,bb\nother.txt,5,\n")
+    report = curated.packages.add_keys(
+        "lab/ocean", "lake", file, to="listed", exclude=["*.txt", "*.bin"]
+    )
+    assert (report["files_added"], report["files_filtered"]) == (2, 1)
+    rows = {row["path"]: row for row in curated.packages.files("lab/ocean", match="listed/*/*")}
+    assert rows["listed/made/up.csv"]["size_bytes"] == 7
+    assert rows["listed/made/up.csv"]["etag"] == "aa"
+    file.write_text("key,size\nx,\n")
+    with pytest.raises(ObjectNotFoundError):
+        curated.packages.add_keys("lab/ocean", "lake", file)
+    file.write_text("name\nx\n")
+    with pytest.raises(BadInputError, match=r"keys\.csv"):
+        curated.packages.add_keys("lab/ocean", "lake", file)
+
+
+def test_a_list_in_a_source_is_added(curated, folder):
+    (folder / "keys.jsonl").write_text('{"key": "made/up.csv", "size": 7}\n')
+    report = curated.packages.add_stored_keys("lab/ocean", "lake", "lake", "keys.jsonl", to="in")
+    assert (report["files_added"], report["bytes_added"]) == (1, 7)
+    with pytest.raises(ObjectNotFoundError):
+        curated.packages.add_stored_keys("lab/ocean", "lake", "lake", "no.csv")
+
+
+def test_an_inventory_is_added_from_this_computer(client, tmp_path):
+    data = tmp_path / "inv" / "data" / "1.csv"
+    data.parent.mkdir(parents=True)
+    data.write_text('"bucket","obs/a%2Bb.csv","7"\n"bucket","elsewhere","8"\n')
+    manifest = tmp_path / "inv" / "manifest.json"
+    value = {"sourceBucket": "bucket", "fileFormat": "CSV", "fileSchema": "Bucket, Key, Size"}
+    manifest.write_text(json.dumps({**value, "files": [{"key": "b/inv/data/1.csv"}]}))
+    client.sources.add(
+        "vault",
+        "s3://bucket/obs",
+        credential={"kind": "stored"},
+        secret={"AWS_ACCESS_KEY_ID": "AKIA0", "AWS_SECRET_ACCESS_KEY": "nothing is asked"},
+    )
+    client.packages.create("ocean")
+    report = client.packages.add_keys("ocean", "vault", str(manifest))
+    assert (report["files_added"], report["bytes_added"]) == (1, 7)
+    assert [row["key"] for row in client.packages.files("ocean")] == ["a+b.csv"]

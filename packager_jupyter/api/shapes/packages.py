@@ -139,6 +139,24 @@ class FilesToAdd:
 
 
 @dataclass
+class KeysToAdd:
+    """Objects that a list of keys names, which lies in a source; all or nothing."""
+
+    source: Annotated[str, "The source that the keys are about."]
+    list_source: Annotated[str, "Where the list lies."]
+    list_key: Annotated[
+        str,
+        "A CSV, JSONL or Parquet file with a column `key`, or the `manifest.json` of an S3 "
+        "Inventory.",
+    ]
+    to: Annotated[str, "Folder in the package."] = ""
+    include: Annotated[list[str], "Only paths like one of these globs."] = field(
+        default_factory=list
+    )
+    exclude: Annotated[list[str], "No paths like one of these globs."] = field(default_factory=list)
+
+
+@dataclass
 class FilesToRemove:
     """Paths to take out of a draft; a folder goes with everything below."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from packager_jupyter.server.api.files import FILE_ROUTES
 from packager_jupyter.server.api.jobs import JOB_ROUTES
+from packager_jupyter.server.api.keys import KEY_ROUTES
 from packager_jupyter.server.api.packages import ONE_PACKAGE_ROUTE, PACKAGE_ROUTES
 from packager_jupyter.server.api.plot import PLOT_ROUTES
 from packager_jupyter.server.api.registries import REGISTRY_API_ROUTES
@@ -17,6 +18,7 @@ API_ROUTES = [
     *SOURCE_ROUTES,
     *PACKAGE_ROUTES,
     *FILE_ROUTES,
+    *KEY_ROUTES,
     *URL_ROUTES,
     *PLOT_ROUTES,
     ONE_PACKAGE_ROUTE,
