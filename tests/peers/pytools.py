@@ -32,6 +32,7 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "datacite": ("datacite>=1.4",),
         "dvc": ("dvc>=3.67",),
         "frictionless": ("frictionless>=5.18",),
+        "fsspec": ("fsspec[http]>=2026.2",),
         "hatch": ("hatch>=1.14",),
         "huggingface": ("huggingface_hub>=1.0", "datasets>=4"),
         "poetry": ("poetry>=2.2",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -16,15 +17,16 @@ from packager_jupyter.server.render import Links, is_viewable, render, render_ma
 from packager_jupyter.server.share.attachments import not_attached
 from packager_jupyter.server.share.base import ShareHandler
 from packager_jupyter.server.share.pages import CONTENT_POLICY
-from packager_jupyter.server.share.recipes import recipes
+from packager_jupyter.server.share.recipes import ShareFacts, recipes
 
 if TYPE_CHECKING:
     from packager_jupyter.packages.index_query import PointerPage, SortName
     from packager_jupyter.packages.version import Version
-    from packager_jupyter.server.share.recipes import Recipe
+    from packager_jupyter.server.share.recipes import RecipeGroup
     from packager_jupyter.shares.model import Share
 
 PAGE_ROWS = 200
+EXAMPLES = 500
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 _SORTS: dict[str, SortName] = {"name": "name", "size": "size", "modified": "modified"}
 _MAX_QUERY_CHARS = 4096
@@ -132,7 +134,7 @@ class PageHandler(ShareHandler):
             "page": page,
             "folder_totals": version.totals(listing.path) if listing.path else totals,
             "recipes": _recipes(share, version, share_url),
-            "needs_password": share.has_password and not share.has_capability,
+            "needs_password": not share.is_open,
             "quote": quote,
         }
 
@@ -215,14 +217,19 @@ def author_of(text: str) -> tuple[str, str | None]:
     return name or text, found[0] if found else None
 
 
-def _recipes(share: Share, version: Version, share_url: str) -> list[Recipe]:
-    first_file = _first_file(version)
-    if first_file is None:
+def _recipes(share: Share, version: Version, share_url: str) -> list[RecipeGroup]:
+    examples = _examples(version)
+    if not examples:
         return []
-    is_locked = share.has_password and not share.has_capability
-    return recipes(
-        share_url=share_url, name=version.name, is_locked=is_locked, first_file=first_file
+    facts = ShareFacts(
+        share_url=share_url,
+        name=version.name,
+        version=version.version,
+        is_locked=not share.is_open,
+        files=version.totals().files,
+        examples=examples,
     )
+    return recipes(facts)
 
 
 def _page(version: Version, listing: Listing) -> PointerPage:
@@ -236,10 +243,7 @@ def _page(version: Version, listing: Listing) -> PointerPage:
     )
 
 
-def _first_file(version: Version) -> str | None:
-    """Return the path of some file, for an example."""
-    for pointer in version.iter_pointers():
-        return pointer.path
-    for attachment in version.attachments():
-        return attachment.path
-    return None
+def _examples(version: Version) -> tuple[str, ...]:
+    """Return the paths of some files, data before attachments."""
+    found = [pointer.path for pointer in islice(version.iter_pointers(), EXAMPLES)]
+    return tuple(found or [one.path for one in version.attachments()])

@@ -1,88 +1,85 @@
-"""The lines with which people get the data of a share, filled in with its address."""
+"""The table of "How to get this": every way out of a share, each with the lines to copy.
+
+To add a way, write a row (`Way`) into the module of its group below ``server/share/ways/`` and, for
+a new group, that module's tuple into `WAYS`. The page, its tests and the documentation follow.
+
+- ``key`` names the way for ever: it is the anchor ``#get-<key>`` and what tests look it up by.
+- ``lines`` makes the lines from a `ShareFacts`. Build every address with its `shell` or `python`:
+  they quote, and they stay right on a share that is locked.
+- ``opens_with`` says how the tool opens a locked share. ``"header"``: the lines ask for the
+  password and send ``X-Share-Token`` (`ShareFacts.ask`, `ShareFacts.header`). ``"link"``: the tool
+  can send no header, so its lines ask for the link that carries its secret, and what `shell`
+  and `python` return begins with it. Lines of a shell begin with `ShareFacts.ask`, those of Python
+  with `ShareFacts.ask_python`; both are empty where nothing must be asked. No line ever holds a
+  password or a secret that the visitor's own address does not hold already.
+- ``applies`` says for which packages the way is of use.
+- Paths of files come from strangers: `ShareFacts.example` and `shlex.quote` are your friends.
+
+Every way has a test that runs its lines with the real tool, on an open and on a locked share:
+`tests/server/share/ways.py` copies them from the page as a person would.
+"""
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from packager_jupyter.exports.base import encode_path
+from packager_jupyter.server.share.ways.base import ShareFacts, Way
+from packager_jupyter.server.share.ways.download import DOWNLOAD_WAYS
+from packager_jupyter.server.share.ways.python import PYTHON_WAYS
 
-ASK_PASSWORD = "read -rsp 'Password: ' PASSWORD"  # noqa: S105  # asks for one, holds none
-HEADER = '--header "X-Share-Token: $PASSWORD"'
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["WAYS", "Recipe", "RecipeGroup", "ShareFacts", "Way", "recipes"]
+
+WAYS: tuple[Way, ...] = (*DOWNLOAD_WAYS, *PYTHON_WAYS)
+"""All ways, in the order in which they are shown; groups in the order of their first way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One way to get the data: its name, when to take it, the lines to copy."""
+    """One way, filled in for one share.
 
-    name: str
+    Attributes
+    ----------
+    key, title, hint : str
+        As in its `Way`.
+    lines : str
+        What to copy.
+    needs_link : bool
+        Whether these lines ask for the link with its secret.
+    """
+
+    key: str
+    title: str
     hint: str
     lines: str
+    needs_link: bool
 
 
-def recipes(*, share_url: str, name: str, is_locked: bool, first_file: str) -> list[Recipe]:
-    """Return the ways in the order in which they are shown.
+@dataclass(frozen=True, slots=True)
+class RecipeGroup:
+    """Ways that belong together, under one heading."""
 
-    Parameters
-    ----------
-    share_url : str
-        Address of the share as the visitor came by it, ending in ``/``.
-    name : str
-        Name of the package; the data goes into a folder of this name.
-    is_locked : bool
-        Whether the lines must ask for a password.
-    first_file : str
-        Path of a file, for the lines about one file.
-    """
-    folder = name.rpartition("/")[2]
-    ask = f"{ASK_PASSWORD}\n" if is_locked else ""
-    header = f"{HEADER} " if is_locked else ""
-    cut = len([part for part in urlsplit(share_url).path.split("/") if part]) + 1
-    found = [
-        Recipe(
-            "wget",
-            "Every file, in its folders. Run it again to continue where it stopped.",
-            f"{ask}wget -nv {header}-O {folder}.urls {share_url}urls.txt\n"
-            f"wget -c -x -nH --cut-dirs={cut} {header}-P {folder} -i {folder}.urls",
-        ),
-        Recipe(
-            "rclone",
-            "Every file, the fastest for many small ones. Run it again to fetch what is missing.",
-            f"{ask}rclone copy :http: {folder} --http-no-head "
-            + ('--http-headers "X-Share-Token,$PASSWORD" ' if is_locked else "")
-            + f"--http-url {share_url}files/",
-        ),
-    ]
-    address = f"{share_url}files/{encode_path(first_file)}"
-    target = shlex.quote(first_file.rpartition("/")[2])
-    python = _python(share_url, folder, is_locked=is_locked)
-    return [
-        *found,
-        Recipe("curl", "One file.", f"{ask}curl -fL {header}-o ./{target} {address}"),
-        Recipe("Python", "Every file, with nothing to install.", python),
-    ]
+    title: str
+    recipes: tuple[Recipe, ...]
 
 
-def _python(share_url: str, folder: str, *, is_locked: bool) -> str:
-    lines = ["import json", "import shutil", "import urllib.request", "from pathlib import Path"]
-    if is_locked:
-        lines.insert(0, "import getpass")
-        lines += ["", 'headers = {"X-Share-Token": getpass.getpass()}']
-    else:
-        lines += ["", "headers = {}"]
-    lines += [
-        "",
-        "def get(url):",
-        "    return urllib.request.urlopen(urllib.request.Request(url, headers=headers))",
-        "",
-        f"for line in get({json.dumps(share_url + 'manifest.jsonl')}):",
-        "    file = json.loads(line)",
-        f'    path = Path({json.dumps(folder)}, file["path"])',
-        "    path.parent.mkdir(parents=True, exist_ok=True)",
-        '    with get(file["url"]) as source, path.open("wb") as target:',
-        "        shutil.copyfileobj(source, target)",
-        '    assert path.stat().st_size == file["size"], f"{path} is not whole"',
-    ]
-    return "\n".join(lines)
+def recipes(facts: ShareFacts, ways: Iterable[Way] = WAYS) -> list[RecipeGroup]:
+    """Return the ways that apply, filled in, in groups."""
+    groups: dict[str, list[Recipe]] = {}
+    for way in ways:
+        if way.applies(facts):
+            groups.setdefault(way.group, []).append(_filled(way, facts))
+    return [RecipeGroup(title, tuple(found)) for title, found in groups.items()]
+
+
+def _filled(way: Way, facts: ShareFacts) -> Recipe:
+    needs_link = facts.is_locked and way.opens_with == "link"
+    filled_with = facts.with_link() if needs_link else facts
+    lines = way.lines(filled_with)
+    if filled_with.ask and lines.startswith(filled_with.ask):
+        # A terminal that pastes line by line would take the second line for the answer.
+        lines = f"{{ {lines}\n}}"
+    return Recipe(way.key, way.title, way.hint, lines, needs_link)

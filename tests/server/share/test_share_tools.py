@@ -2,102 +2,80 @@
 
 from __future__ import annotations
 
-import asyncio
-import html
 import re
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from server.share.ocean import ATTACHMENTS, BROWSER, FILES, PASSWORD
+from server.share.ocean import ATTACHMENTS, FILES, PASSWORD
+from server.share.ways import found_in, run, shared_in
 
 # Debian's wget decodes "%25" twice in the names that it makes of addresses.
 WGET_MISNAMES = {"obs/100%.txt", "obs/%41.txt"}
 EVERYTHING = {**FILES, **ATTACHMENTS}
 
 
-async def recipe(published, segment, name, **headers):
-    """Return the lines of one recipe as a person would copy them."""
-    page = (await published.get(segment, **BROWSER, **headers)).body.decode()
-    found = re.search(rf"<summary>{name} .*?<code>(.*?)</code>", page, re.DOTALL)
-    return html.unescape(found[1])
-
-
-async def run(lines, folder, *, answer="", interpreter=("bash", "-e")):
-    """Run copied lines in `folder`, answering what they ask."""
-    script = folder / "lines"
-    script.write_text(lines)
-    process = await asyncio.create_subprocess_exec(
-        *interpreter,
-        str(script),
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C.UTF-8"},
-    )
-    output, _ = await asyncio.wait_for(process.communicate(f"{answer}\n".encode()), 120)
-    return process.returncode, output.decode(errors="replace")
-
-
-def found_in(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in Path(folder).rglob("*")
-        if path.is_file()
-    }
-
-
 @pytest.fixture(params=["open", "capability", "password"])
 def shared(request, alone):
-    """Return a package, the segment of its link, the headers to see its page, the password."""
-    if request.param == "open":
-        return alone, alone.share().segment, {}, ""
-    created = alone.share(password=PASSWORD)
-    if request.param == "capability":
-        return alone, created.capability_segment, {}, ""
-    return alone, created.segment, {"X_Share_Token": PASSWORD}, PASSWORD
+    """Return a share of the package in each way in which people open one."""
+    return shared_in(alone, request.param)
 
 
 async def test_wget(shared, tmp_path, require):
     require("wget", package="wget")
-    published, segment, headers, answer = shared
-    lines = await recipe(published, segment, "wget", **headers)
     for _ in range(2):  # the second run continues, and finds everything there
-        code, output = await run(lines, tmp_path, answer=answer)
+        code, output = await shared.run("wget", tmp_path)
         found = found_in(tmp_path / "ocean-2024")
         expected = {path: data for path, data in EVERYTHING.items() if path not in WGET_MISNAMES}
         assert {path: found.get(path) for path in expected} == expected, output
         assert len(found) == len(EVERYTHING), (code, output)
-    assert answer == "" or answer not in lines
 
 
 async def test_rclone(shared, tmp_path, require):
     require("rclone", package="rclone")
-    published, segment, headers, answer = shared
-    lines = await recipe(published, segment, "rclone", **headers)
-    code, output = await run(lines, tmp_path, answer=answer)
+    code, output = await shared.run("rclone", tmp_path)
     assert (code, found_in(tmp_path / "ocean-2024")) == (0, EVERYTHING), output
 
 
-async def test_curl(shared, tmp_path, require):
-    require("curl", package="curl")
-    published, segment, headers, answer = shared
-    lines = await recipe(published, segment, "curl", **headers)
-    code, output = await run(lines, tmp_path, answer=answer)
+async def test_packager(shared, tmp_path):
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    source = Path(__file__).parents[3]
+    command = f'#!/bin/sh\nPYTHONPATH={source} exec {sys.executable} -m packager_jupyter.cli "$@"\n'
+    (tools / "packager").write_text(command)
+    (tools / "packager").chmod(0o755)
+    code, output = await shared.run("packager", tmp_path, path=tools)
     assert code == 0, output
+    found = found_in(tmp_path / "ocean-2024").values()
+    assert [data for data in EVERYTHING.values() if data not in found] == []
+
+
+async def test_curl_and_zip(shared, tmp_path, require):
+    require("curl", package="curl")
+    code, output = await shared.run("curl", tmp_path)
+    assert code == 0, output
+    lines = await shared.lines("curl")
     name = re.search(r"-o \./(\S+)", lines)[1]
     assert (tmp_path / name).read_bytes() in FILES.values()
+    code, output = await shared.run("zip", tmp_path)
+    assert code == 0, output
+    names = zipfile.ZipFile(tmp_path / "ocean-2024.zip").namelist()
+    assert "README.md" in str(names)
 
 
-async def test_python(shared, tmp_path):
-    published, segment, headers, answer = shared
-    lines = await recipe(published, segment, "Python", **headers)
-    code, output = await run(
-        lines, tmp_path, answer=answer, interpreter=(sys.executable, "-W", "i")
-    )
-    assert (code, found_in(tmp_path / "ocean-2024")) == (0, EVERYTHING), output
+@pytest.mark.parametrize("key", ["python", "pandas", "fsspec"])
+async def test_python(shared, tmp_path, key, require_tools):
+    python = require_tools("fsspec") / "python" if key == "fsspec" else sys.executable
+    code, output = await shared.run(key, tmp_path, interpreter=(str(python), "-W", "i"))
+    assert code == 0, output
+    if key == "python":
+        assert found_in(tmp_path / "ocean-2024") == EVERYTHING
+    elif key == "pandas":
+        assert "depth" in output
+    else:
+        assert "b'" in output
 
 
 async def test_aria2_reads_the_list(alone, tmp_path, require):

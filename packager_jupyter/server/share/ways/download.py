@@ -1,0 +1,72 @@
+"""Ways that put the files onto a disk with common command line tools."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from packager_jupyter.server.share.ways.base import Way
+
+if TYPE_CHECKING:
+    from packager_jupyter.server.share.ways.base import ShareFacts
+
+GROUP = "Download"
+
+
+def _packager(facts: ShareFacts) -> str:
+    password = 'PACKAGER_SHARE_PASSWORD="$PASSWORD" ' if facts.is_locked else ""
+    return f"{facts.ask}{password}packager get {facts.shell()} {facts.folder}"
+
+
+def _wget(facts: ShareFacts) -> str:
+    folder = facts.folder
+    return (
+        f"{facts.ask}wget -nv {facts.header}-O {folder}.urls {facts.shell('urls.txt')}\n"
+        f"wget -c -x -nH --cut-dirs={facts.cut_dirs} {facts.header}-P {folder} -i {folder}.urls"
+    )
+
+
+def _rclone(facts: ShareFacts) -> str:
+    header = '--http-headers "X-Share-Token,$PASSWORD" ' if facts.is_locked else ""
+    return (
+        f"{facts.ask}rclone copy :http: {facts.folder} --http-no-head {header}"
+        f"--http-url {facts.shell('files/')}"
+    )
+
+
+def _curl(facts: ShareFacts) -> str:
+    path = facts.examples[0]
+    target = shlex.quote(path.rpartition("/")[2])
+    return f"{facts.ask}curl -fL {facts.header}-o ./{target} {facts.shell(facts.file(path))}"
+
+
+def _zip(facts: ShareFacts) -> str:
+    address = facts.shell("package.zip")
+    return f"{facts.ask}curl -fL {facts.header}-C - -o {facts.folder}.zip {address}"
+
+
+DOWNLOAD_WAYS = (
+    Way(
+        "packager",
+        GROUP,
+        "packager",
+        "Every file: parallel, resuming, checksums verified. Runs again where it stopped.",
+        _packager,
+    ),
+    Way(
+        "wget",
+        GROUP,
+        "wget",
+        "Every file, in its folders. Run it again to continue where it stopped.",
+        _wget,
+    ),
+    Way(
+        "rclone",
+        GROUP,
+        "rclone",
+        "Every file, fast for many small ones. Run it again to fetch what is missing.",
+        _rclone,
+    ),
+    Way("curl", GROUP, "curl", "One file.", _curl),
+    Way("zip", GROUP, "ZIP", "README, notebooks and a pointer for each file; no data.", _zip),
+)

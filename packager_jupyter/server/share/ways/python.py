@@ -1,0 +1,84 @@
+"""Ways that read the files from Python."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from packager_jupyter.server.share.ways.base import Way
+
+if TYPE_CHECKING:
+    from packager_jupyter.server.share.ways.base import ShareFacts
+
+GROUP = "Python"
+# How pandas reads a file whose name ends so.
+_READERS = {
+    (".csv", ".csv.gz"): ("read_csv", ""),
+    (".tsv", ".tsv.gz"): ("read_csv", ', sep="\\t"'),
+    (".parquet",): ("read_parquet", ""),
+    (".jsonl", ".ndjson"): ("read_json", ", lines=True"),
+}
+_TABLES = tuple(suffix for suffixes in _READERS for suffix in suffixes)
+
+
+def _stdlib(facts: ShareFacts) -> str:
+    lines = ["import json", "import shutil", "import urllib.request", "from pathlib import Path"]
+    if facts.is_locked:
+        lines.insert(0, "import getpass")
+        lines += ["", 'headers = {"X-Share-Token": getpass.getpass()}']
+    else:
+        lines += ["", "headers = {}"]
+    lines += [
+        "",
+        "def get(url):",
+        "    return urllib.request.urlopen(urllib.request.Request(url, headers=headers))",
+        "",
+        f"for line in get({facts.python('manifest.jsonl')}):",
+        "    file = json.loads(line)",
+        f'    path = Path({json.dumps(facts.folder)}, file["path"])',
+        "    path.parent.mkdir(parents=True, exist_ok=True)",
+        '    with get(file["url"]) as source, path.open("wb") as target:',
+        "        shutil.copyfileobj(source, target)",
+        '    assert path.stat().st_size == file["size"], f"{path} is not whole"',
+    ]
+    return "\n".join(lines)
+
+
+def _pandas(facts: ShareFacts) -> str:
+    path = facts.example(*_TABLES) or ""
+    reader, more = next(how for ends, how in _READERS.items() if path.lower().endswith(ends))
+    address = facts.python(facts.file(path))
+    return (
+        f"{facts.ask_python}import pandas as pd\n\n"
+        f"table = pd.{reader}({address}{more})\nprint(table.describe())"
+    )
+
+
+def _fsspec(facts: ShareFacts) -> str:
+    address = facts.python(facts.file(facts.examples[0]))
+    return (
+        f"{facts.ask_python}import fsspec\n\n"
+        f"with fsspec.open({address}) as file:\n    print(file.read(1000))"
+    )
+
+
+PYTHON_WAYS = (
+    Way("python", GROUP, "Python", "Every file, with nothing to install.", _stdlib),
+    Way(
+        "pandas",
+        GROUP,
+        "pandas",
+        "One table, straight into memory.",
+        _pandas,
+        applies=lambda facts: facts.example(*_TABLES) is not None,
+        opens_with="link",
+    ),
+    Way(
+        "fsspec",
+        GROUP,
+        "fsspec",
+        "One file, read in parts as you need them; xarray and others open it so.",
+        _fsspec,
+        opens_with="link",
+    ),
+)
