@@ -187,11 +187,38 @@ def http() -> str:
     )
 
 
+def exports() -> str:
+    """List every way out of a share from the one table."""
+    from packager_jupyter.exports.table import EXPORTS
+
+    rows = [
+        f"| `{row.name}` | {row.summary} | {row.reader} | {row.left_out or 'nothing'} |"
+        for row in EXPORTS
+    ]
+    return "\n".join(
+        [
+            GENERATED,
+            "# Lists and descriptions of a share",
+            "",
+            "Each stands below the link of a share: `LINK` + name. All are made while they are",
+            "sent, hold the share's own lasting addresses only, and never a signed one: they stay",
+            "good as long as the share. Fetched by a capability link, they hold that link: treat",
+            "them like a password. [Fetch a share](../how-to/fetch-a-share.md) shows their use.",
+            "",
+            "| name | what it is | read by | leaves out |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration,
     "errors.md": errors,
     "cli.md": command_line,
     "http.md": http,
+    "exports.md": exports,
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
 
 BATCH_BYTES = 64 * 1024
@@ -50,6 +52,10 @@ class Exportable(Protocol):
         """Digest of the version's manifest: names the content exactly."""
         ...
 
+    def metadata(self) -> Metadata:
+        """Return title, description and so on."""
+        ...
+
     def iter_pointers(self) -> Iterator[Pointer]:
         """Yield every pointer, sorted by the bytes of its path."""
         ...
@@ -61,6 +67,22 @@ class Exportable(Protocol):
     def read_attachment(self, path: str) -> bytes:
         """Return the bytes of one attachment."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and since when a version is to be had.
+
+    Attributes
+    ----------
+    base_url : str
+        Address of the share, ending in ``/``; never signed.
+    created_s : int or None
+        When the version was published, Unix seconds; None where nothing says it.
+    """
+
+    base_url: str
+    created_s: int | None = None
 
 
 def encode_path(path: str) -> str:

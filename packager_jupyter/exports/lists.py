@@ -15,10 +15,10 @@ from packager_jupyter.exports.base import file_url, in_batches
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from packager_jupyter.exports.base import Exportable
+    from packager_jupyter.exports.base import Exportable, Place
 
 
-def urls(contents: Exportable, base_url: str) -> Iterator[bytes]:
+def urls(contents: Exportable, place: Place) -> Iterator[bytes]:
     """Yield ``urls.txt``: one percent-encoded address a line, attachments first.
 
     Every character that could end a line or begin an option is encoded, so no name can add one.
@@ -26,13 +26,13 @@ def urls(contents: Exportable, base_url: str) -> Iterator[bytes]:
     Parameters
     ----------
     contents : Exportable
-    base_url : str
-        Address of the share, ending in ``/``.
+    place : Place
     """
+    base_url = place.base_url
     return in_batches(f"{file_url(base_url, path)}\n".encode() for path in _paths(contents))
 
 
-def manifest(contents: Exportable, base_url: str) -> Iterator[bytes]:
+def manifest(contents: Exportable, place: Place) -> Iterator[bytes]:
     """Yield ``manifest.jsonl``: one JSON object a line, attachments first.
 
     A pointer's object is its canonical line (`packages.pointer`) with ``url`` added; an
@@ -40,7 +40,7 @@ def manifest(contents: Exportable, base_url: str) -> Iterator[bytes]:
     """
     return in_batches(
         orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-        for record in _records(contents, base_url)
+        for record in _records(contents, place.base_url)
     )
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from exports.contents import Contents, pointer
 from packager_jupyter.exports.archive import PointerArchive
+from packager_jupyter.exports.base import Place
 from packager_jupyter.exports.lists import manifest, urls
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.pointer_file import parse_pointer_file
 
 BASE = "https://data.example.org/s/abc/"
+PLACE = Place(BASE)
 PATHS = [
     "a/b c+d#e%f&g.csv",
     'it\'s "quoted" <b>.txt',
@@ -27,46 +29,6 @@ PATHS = [
 ]
 
 
-@dataclass
-class Attached:
-    path: str
-    size_bytes: int
-    media_type: str | None
-
-
-class Contents:
-    """A version held in memory."""
-
-    name = "ocean"
-    version = "3"
-    digest = "sha256:" + "1" * 64
-
-    def __init__(self, pointers, attached):
-        self._pointers = sorted(pointers, key=lambda p: p.path.encode())
-        self._attached = attached
-
-    def iter_pointers(self):
-        return iter(self._pointers)
-
-    def attachments(self):
-        return [Attached(path, len(data), "text/plain") for path, data in self._attached.items()]
-
-    def read_attachment(self, path):
-        return self._attached[path]
-
-
-def pointer(path):
-    return Pointer(
-        path=path,
-        source="lake",
-        key="raw/" + path,
-        uri="s3://lake/raw/" + path,
-        size_bytes=5,
-        modified_s=1_700_000_000,
-        etag="abc",
-    )
-
-
 @pytest.fixture
 def contents():
     return Contents(
@@ -75,7 +37,7 @@ def contents():
 
 
 def test_urls_name_every_file_and_nothing_else(contents):
-    lines = b"".join(urls(contents, BASE)).decode("ascii").splitlines()
+    lines = b"".join(urls(contents, PLACE)).decode("ascii").splitlines()
     assert all(line.startswith(BASE + "files/") for line in lines)
     assert not any(set(line) & set(" \"'<>\\^`{}|\t#?") for line in lines)
     found = [unquote(urlsplit(line).path.removeprefix("/s/abc/files/")) for line in lines]
@@ -83,7 +45,7 @@ def test_urls_name_every_file_and_nothing_else(contents):
 
 
 def test_manifest_lines_are_pointers_with_the_share_url(contents):
-    lines = b"".join(manifest(contents, BASE)).splitlines(keepends=True)
+    lines = b"".join(manifest(contents, PLACE)).splitlines(keepends=True)
     records = [json.loads(line) for line in lines]
     assert len(records) == len(PATHS) + 2
     first = records[0]
@@ -101,7 +63,7 @@ def test_manifest_lines_are_pointers_with_the_share_url(contents):
 
 def test_long_lists_come_in_batches_without_a_gap():
     many = Contents([pointer(f"f{n:06}") for n in range(5000)], {})
-    batches = list(urls(many, BASE))
+    batches = list(urls(many, PLACE))
     assert len(batches) > 2
     assert max(map(len, batches)) < 70_000
     assert b"".join(batches).count(b"\n") == 5000

@@ -1,70 +1,63 @@
-"""Lists and archives of a share: ``urls.txt``, ``manifest.jsonl``, ``package.zip``."""
+"""Lists, descriptions and archives of a share: `exports.table`, and ``package.zip``."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from packager_jupyter.exports import lists
 from packager_jupyter.exports.archive import PointerArchive
+from packager_jupyter.exports.base import Place
 from packager_jupyter.server.share.base import ShareHandler
 from packager_jupyter.server.share.sending import Sending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from packager_jupyter.exports.base import Exportable
+    from packager_jupyter.exports.table import Export
     from packager_jupyter.exports.zip import ZipPlan
     from packager_jupyter.packages.version import Version
 
-FORMAT = "list-1"
-
-
-@dataclass(frozen=True, slots=True)
-class ListKind:
-    """One list: its name in the address, its type, how it is made."""
-
-    name: str
-    media_type: str
-    make: Callable[[Exportable, str], Iterator[bytes]]
+FORMAT = "list-2"
 
 
 class ListHandler(ShareHandler):
-    """A list of the share's files, made while it is sent: complete, or cut off visibly."""
+    """One row of the table of exports, made while it is sent: complete, or cut off visibly."""
 
     audit_action: ClassVar[str] = "share.list"
-    kind: ClassVar[ListKind]
+    export: ClassVar[Export]
 
     async def get(self, share: str) -> None:
         """Send the list."""
         opened = await self.visit(share)
         version = await self.version(opened)
-        kind, base_url = self.kind, self.share_url
-        text = f"{FORMAT} {kind.name} {version.digest} {version.name}@{version.version} {base_url}"
+        export = self.export
+        place = Place(self.share_url, await self.created_s(version))
+        text = f"{FORMAT} {export.name} {version.digest} {version.name}@{version.version} {place}"
         sending = Sending(
             self,
-            filename=kind.name,
-            media_type=kind.media_type,
+            filename=export.name,
+            media_type=export.media_type,
             etag=hashlib.sha256(text.encode()).hexdigest()[:40],
-            is_inline=True,
+            is_inline=export.is_inline,
         )
         self.note(self.audit_action, "ok")
-        await sending.send_all(lambda: kind.make(version, base_url))
+        await sending.send_all(lambda: export.make(version, place))
 
     head = get
 
+    async def created_s(self, version: Version) -> int | None:
+        """Return when the version was published, where the store keeps it."""
+        key = (version.name, version.version, version.digest)
+        return (await self.state.created.load(key, lambda: self.call(self._created, version)))[0]
 
-class UrlsHandler(ListHandler):
-    """``urls.txt``."""
+    def _created(self, version: Version) -> tuple[int | None]:
+        for info in self.services.packages.versions(version.name):
+            if info.version == version.version:
+                return (info.created_s,)
+        return (None,)
 
-    kind = ListKind("urls.txt", "text/plain; charset=utf-8", lists.urls)
 
-
-class ManifestHandler(ListHandler):
-    """``manifest.jsonl``."""
-
-    kind = ListKind("manifest.jsonl", "application/jsonl", lists.manifest)
+def list_handler(export: Export) -> type[ListHandler]:
+    """Return the handler of one row of the table."""
+    return type("ListHandler", (ListHandler,), {"export": export, "__doc__": export.summary})
 
 
 class ZipHandler(ShareHandler):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packager_jupyter.exports.table import EXPORTS
 from packager_jupyter.server.rules import Route, Rule
 from packager_jupyter.server.share.attachments import AttachmentHandler, ImageHandler
-from packager_jupyter.server.share.exports import ManifestHandler, UrlsHandler, ZipHandler
+from packager_jupyter.server.share.exports import ZipHandler, list_handler
 from packager_jupyter.server.share.files import FilesHandler
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
@@ -44,7 +45,9 @@ SHARE_ROUTES = [
         "s/{share}/attachments/{path}", AttachmentHandler, _read("share"), "Bytes of an attachment"
     ),
     Route("s/{share}/package.zip", ZipHandler, _read("share"), "Attachments and pointers as ZIP"),
-    Route("s/{share}/urls.txt", UrlsHandler, _read("share"), "Every file's lasting address"),
-    Route("s/{share}/manifest.jsonl", ManifestHandler, _read("share"), "Every pointer as JSON"),
+    *(
+        Route(f"s/{{share}}/{row.name}", list_handler(row), _read("share"), row.summary)
+        for row in EXPORTS
+    ),
     Route("static/{name}", StaticHandler, _read("public"), "Style of the share pages"),
 ]

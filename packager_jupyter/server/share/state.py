@@ -38,6 +38,7 @@ class ShareState:
         self.entries: Memory[Entry] = Memory(REMEMBERED, life_s=STAT_S)
         self.entries_ahead = ReadAhead(self.entries)
         self.signers: Memory[Signer] = Memory(1024, life_s=SIGNER_S)
+        self.created: Memory[tuple[int | None]] = Memory(1024, life_s=PINNED_S)
         self.plans: Memory[ZipPlan] = Memory(64)
         self.texts: Memory[str] = Memory(64)
         # Stands in remembered texts for what differs between visitors; nobody can write it.

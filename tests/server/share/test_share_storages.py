@@ -10,62 +10,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx
 import pytest
 
-from packager_jupyter.sources.catalog import CredentialRef, SourceOptions
+from packager_jupyter.sources.catalog import SourceOptions
 from server.share.ocean import BROWSER, FILES, PASSWORD, Published, encoded, publish
-
-STORED = CredentialRef("stored")
-
-
-class S3:
-    """A bucket on Ceph, with or without versions."""
-
-    def __init__(self, rgw, *, is_versioned):
-        self.client = rgw.client()
-        self.bucket = rgw.bucket()
-        self.endpoint = rgw.endpoint_url
-        self.secrets = [rgw.secret_key]
-        if is_versioned:
-            self.client.put_bucket_versioning(
-                Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"}
-            )
-        self.connection = {
-            "url": f"s3://{self.bucket}",
-            "options": SourceOptions(endpoint_url=rgw.endpoint_url, region=rgw.region),
-            "secret": {
-                "AWS_ACCESS_KEY_ID": rgw.access_key,
-                "AWS_SECRET_ACCESS_KEY": rgw.secret_key,
-            },
-        }
-
-    def put(self, key, data):
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
-
-    def delete(self, key):
-        self.client.delete_object(Bucket=self.bucket, Key=key)
-
-
-class Azure:
-    """A container on Azurite."""
-
-    def __init__(self, azurite):
-        self.container = azurite.container()
-        self.client = azurite.client().get_container_client(self.container)
-        self.endpoint = azurite.endpoint
-        self.secrets = [azurite.key]
-        self.connection = {
-            "url": f"azure://{azurite.account}/{self.container}",
-            "options": SourceOptions(endpoint_url=azurite.endpoint),
-            "secret": {
-                "AZURE_STORAGE_ACCOUNT": azurite.account,
-                "AZURE_STORAGE_KEY": azurite.key,
-            },
-        }
-
-    def put(self, key, data):
-        self.client.upload_blob(key, data, overwrite=True)
-
-    def delete(self, key):
-        self.client.delete_blob(key)
+from server.share.storages import S3, STORED, Azure
 
 
 @pytest.fixture(params=["s3", "s3-versioned", "azure"])
