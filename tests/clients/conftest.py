@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clients.world import share_world
 from packager_jupyter.config import Settings
 from packager_jupyter.services import Services
 from peers.process import free_ports, is_listening, spawn
+from server.share.storages import S3, Azure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from clients.world import World
 
 
 @dataclass(frozen=True)
@@ -65,3 +69,15 @@ def _wait(port: int) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the server did not start")
+
+
+@pytest.fixture(scope="module", params=["s3", "azure"])
+def world(request, tmp_path_factory) -> Iterator[World]:
+    """Yield the package of `clients.world` on Ceph RGW and on Azurite."""
+    if request.param == "azure":
+        storage = Azure(request.getfixturevalue("azurite"))
+    else:
+        storage = S3(request.getfixturevalue("rgw"))
+    folder = tmp_path_factory.mktemp("world")
+    with share_world(folder, storage, kind=request.param) as yielded:
+        yield yielded

@@ -15,6 +15,7 @@ from server.share.storages import S3, STORED, Azure
 from sources.support import HOSTILE_KEYS, body_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from clients.conftest import RegistryServer
@@ -135,12 +136,12 @@ def run(command, folder: Path, *, env=None, timeout_s=120, **more):
     )
 
 
-def found_in(folder: Path) -> dict[str, bytes]:
-    """Return every file below `folder`."""
+def found_in(folder: Path, *, without: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return every file below `folder`, those below folders named in `without` left out."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and not set(without).intersection(path.relative_to(folder).parts)
     }
 
 

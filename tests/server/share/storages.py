@@ -12,12 +12,15 @@ STORED = CredentialRef("stored")
 
 
 class S3:
-    """A bucket on Ceph, with or without versions."""
+    """A bucket on Ceph, with or without versions.
 
-    def __init__(self, rgw, *, is_versioned):
+    With `endpoint` the source knows it under another address than the server's own.
+    """
+
+    def __init__(self, rgw, *, is_versioned=False, endpoint=None):
         self.client = rgw.client()
         self.bucket = rgw.bucket()
-        self.endpoint = rgw.endpoint_url
+        self.endpoint = endpoint or rgw.endpoint_url
         self.secrets = [rgw.secret_key]
         if is_versioned:
             self.client.put_bucket_versioning(
@@ -25,7 +28,7 @@ class S3:
             )
         self.connection = {
             "url": f"s3://{self.bucket}",
-            "options": SourceOptions(endpoint_url=rgw.endpoint_url, region=rgw.region),
+            "options": SourceOptions(endpoint_url=self.endpoint, region=rgw.region),
             "secret": {
                 "AWS_ACCESS_KEY_ID": rgw.access_key,
                 "AWS_SECRET_ACCESS_KEY": rgw.secret_key,
