@@ -234,7 +234,10 @@ class Feed:
         while True:
             try:
                 self.store.push_manifest(
-                    repo, body, media_type=MEDIA_TYPE_MANIFEST, tag=event_tag()
+                    repo,
+                    body,
+                    media_type=MEDIA_TYPE_MANIFEST,
+                    tag=event_tag(after=self.events(project)),
                 )
             except ConflictError:
                 continue  # two events of one millisecond drew the same random end

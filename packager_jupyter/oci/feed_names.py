@@ -10,6 +10,10 @@ import hashlib
 import re
 import secrets
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 INDEX_TAG = "_index"
 LATEST_TAG = "latest"
@@ -18,6 +22,7 @@ FILE_PREFIX = "f."
 _COMPONENT = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
 _PLAIN_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _RESERVED_TAG = re.compile(r"_.*|[efx]\..*|x-.*|latest")
+_EVENT_TAG = re.compile(r"e\.([0-9a-z]{9})\.[0-9a-f]+")
 _MAX_COMPONENT = 128
 
 
@@ -58,9 +63,17 @@ def is_project_tag(project: str) -> bool:
     return bool(_PLAIN_TAG.fullmatch(project)) and not project.startswith("x-")
 
 
-def event_tag() -> str:
-    """Return ``e.<time>.<random>``: base-36 milliseconds, so that tag order is time order."""
-    value, digits = int(time.time() * 1000), ""
+def event_tag(after: Iterable[str] = ()) -> str:
+    """Return ``e.<time>.<random>``: base-36 milliseconds, so that tag order is time order.
+
+    Parameters
+    ----------
+    after : iterable of str
+        Tags of events that are known: the new one sorts behind them, whatever the clock says.
+    """
+    known = filter(None, map(_EVENT_TAG.fullmatch, after))
+    last = max((int(match[1], 36) for match in known), default=0)
+    value, digits = max(int(time.time() * 1000), last + 1), ""
     while value:
         value, rest = divmod(value, 36)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits

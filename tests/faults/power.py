@@ -8,6 +8,7 @@ are possible at the extremes: names {all, only durable ones} x unsynced bytes {w
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
 from dataclasses import dataclass, field
@@ -19,10 +20,11 @@ from faults.strace import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-CALLS = ("openat", "fsync", "rename", "link", "unlink", "mkdir")
+CALLS = ("openat", "write", "fsync", "rename", "link", "unlink", "mkdir")
 _LINE = re.compile(r"^(?:\d+ +)?(\w+)\((.*)\) += (\d+)(?:<.*>)?$")
-_QUOTED = re.compile(r'"([^"]*)"')
+_QUOTED = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _FD = re.compile(r"^\d+<([^>]*)>")
+_MAX_WRITE = 16 * 1024 * 1024
 
 
 @dataclass
@@ -41,21 +43,33 @@ class Event:
     call: str
     paths: tuple[Path, ...]
     creates: bool
+    data: bytes = b""
 
 
 def record(work: Callable[[], object]) -> list[Event]:
     """Run `work` and return its calls that succeeded and change names or make things durable."""
-    outcome = run(work, "-e", f"trace={','.join(CALLS)}")
+    outcome = run(work, "-e", f"trace={','.join(CALLS)}", "-xx", "-s", str(_MAX_WRITE))
     assert outcome.is_acknowledged, outcome.said
     events = []
     for line in outcome.log.splitlines():
         match = _LINE.match(line)
         if not match:
             continue
-        call, arguments, _result = match.groups()
-        found = _FD.findall(arguments) if call == "fsync" else _QUOTED.findall(arguments)
-        events.append(Event(call, tuple(map(Path, found)), "O_CREAT" in arguments))
+        call, arguments, result = match.groups()
+        texts = [_bytes(text) for text in _QUOTED.findall(arguments)]
+        data = b""
+        if call in ("fsync", "write"):
+            data = b"".join(texts)[: int(result)]
+            texts = [_bytes(path) for path in _FD.findall(arguments)]
+        paths = tuple(Path(os.fsdecode(text)) for text in texts)
+        events.append(Event(call, paths, "O_CREAT" in arguments, data))
     return events
+
+
+def _bytes(text: str) -> bytes:
+    """Return what strace wrote in hexadecimal; paths of descriptors come as they are."""
+    is_hex = text.startswith("\\x")
+    return bytes.fromhex(text.replace("\\x", "")) if is_hex else text.encode()
 
 
 class Disk:
@@ -67,7 +81,6 @@ class Disk:
     def __init__(self, before: Path, root: Path, *, is_durable: bool) -> None:
         self._root = root
         self._top = _load(before, is_durable=is_durable)
-        self.created: list[Node] = []
 
     def _folder(self, path: Path) -> dict[str, Node]:
         return self._node(path).live
@@ -86,10 +99,13 @@ class Disk:
         if event.call == "openat":
             if not event.creates or first.name in self._folder(first.parent):
                 return False
-            node = self._folder(first.parent)[first.name] = Node(is_folder=False)
-            self.created.append(node)
+            self._folder(first.parent)[first.name] = Node(is_folder=False)
         elif event.call == "mkdir":
             self._folder(first.parent)[first.name] = Node(is_folder=True)
+        elif event.call == "write":
+            node = self._node(first)
+            node.data += event.data
+            node.is_synced = False
         elif event.call == "fsync":
             node = self._node(first)
             node.is_synced = True
@@ -101,10 +117,6 @@ class Disk:
             if event.call == "rename":
                 del self._folder(first.parent)[first.name]
         return True
-
-    def take_bytes(self) -> None:
-        """Read the bytes of the files that are on the disk now, from the real one."""
-        _visit(self._top, self._root, _read)
 
     def write(self, target: Path, *, only_durable: bool, torn: bool) -> None:
         """Make `target` one possible state after the power comes back."""
@@ -126,11 +138,6 @@ def _load(path: Path, *, is_durable: bool) -> Node:
     return Node(is_folder=True, live=names, durable=dict(names) if is_durable else {})
 
 
-def _read(node: Node, path: Path) -> None:
-    if not node.is_folder:
-        node.data = path.read_bytes()
-
-
 def _visit(
     node: Node, path: Path, act: Callable[[Node, Path], None], *, only_durable: bool = False
 ) -> None:
@@ -147,17 +154,11 @@ def states(
     `before` is a copy of `root` from before the work that `events` were recorded of; `is_durable`
     as for `Disk`.
     """
-    rehearsal = Disk(before, root, is_durable=is_durable)
-    for event in events:
-        rehearsal.apply(event)
-    rehearsal.take_bytes()
     disk = Disk(before, root, is_durable=is_durable)
     for number, event in enumerate(events, start=1):
         is_last = number == len(events)
         if not disk.apply(event) and not is_last:
             continue
-        for node, rehearsed in zip(disk.created, rehearsal.created, strict=False):
-            node.data = rehearsed.data
         for only_durable, torn in itertools.product((False, True), repeat=2):
             shutil.rmtree(target, ignore_errors=True)
             disk.write(target, only_durable=only_durable, torn=torn)
