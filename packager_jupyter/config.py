@@ -104,6 +104,12 @@ class Settings(Configurable):
         "deleted), `max_file_bytes`, `max_project_bytes` and `max_feed_bytes`. More feeds can be "
         "created with `packager feed create`.",
     ).tag(config=True)
+    terraform_feed = Unicode(
+        "",
+        help="Name of the Terraform feed that the standalone server's host stands for: what "
+        "`/.well-known/terraform.json` names, so that `HOST/namespace/name` needs no `host` block. "
+        "Empty: the only one there is.",
+    ).tag(config=True)
     max_upload_bytes = Integer(
         8 * 1024**3, help="Largest file that may be uploaded to a package registry, in bytes."
     ).tag(config=True)

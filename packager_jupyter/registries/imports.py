@@ -6,6 +6,7 @@ others go on; what a feed has already stays as it is, so an import can be repeat
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError, PackagerError
 from packager_jupyter.registries.pypi.upload import upload_of_file
-from packager_jupyter.registries.terraform.providers import ProviderUpload
+from packager_jupyter.registries.terraform.checks import ProviderUpload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from packager_jupyter.registries.feeds import Feeds
     from packager_jupyter.registries.spec import FeedSpec
 
+_MAX_MIRROR_BYTES = 1024 * 1024
 _DISTRIBUTIONS = (".whl", ".tar.gz")
 _PROVIDER_ZIP = re.compile(
     r"terraform-provider-(?P<type>[^_]+)_(?P<version>[^_]+)_[^_]+_[^_]+\.zip"
@@ -64,7 +66,8 @@ def import_folder(
     feeds : Feeds
     spec : FeedSpec
         ``pypi`` takes wheels and source distributions; ``terraform`` takes what
-        ``terraform providers mirror`` writes, each version signed by this installation.
+        ``terraform providers mirror`` writes: each archive must have the hashes that the mirror
+        states, each version is signed by this installation.
     folder : Path
     by : str
         Recorded as who published.
@@ -125,12 +128,39 @@ def _providers(feeds: Feeds, spec: FeedSpec, folder: Path, by: str) -> Iterator[
             files: list[Path] = files,
             names: tuple[str, str, str] = (namespace, type_, version),
         ) -> bool:
+            stated = _stated_hashes(files[0].parent / f"{names[2]}.json")
+            missing = stated.keys() - {file.name for file in files}
+            if missing:
+                raise BadInputError(
+                    f"The mirror names {min(missing)[:120]!r}, which is not in its folder.",
+                    remedy="Make the mirror again with `terraform providers mirror`.",
+                )
             with ExitStack() as opened:
                 archives = {file.name: opened.enter_context(file.open("rb")) for file in files}
-                upload = ProviderUpload(*names, archives)
+                upload = ProviderUpload(*names, archives, stated=stated)
                 return registry.publish(upload, now=datetime.now(UTC))
 
         yield f"{namespace}/{type_} {version}", publish
+
+
+def _stated_hashes(file: Path) -> dict[str, list[str]]:
+    """Return what a mirror's ``VERSION.json`` says of each archive; nothing where it has none.
+
+    Source: Terraform's provider network mirror protocol, "List Available Installation Packages".
+    """
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MAX_MIRROR_BYTES)
+        rows = json.loads(data)["archives"].values()
+        found = {str(row["url"]): [str(text) for text in row["hashes"]] for row in rows}
+    except FileNotFoundError:
+        return {}  # a folder of archives, as `filesystem_mirror` reads it
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise BadInputError(
+            f"{file.name} of the mirror does not name archives and their hashes.",
+            remedy="Make the mirror again with `terraform providers mirror`.",
+        ) from error
+    return found
 
 
 _STEPS: Mapping[str, Callable[[Feeds, FeedSpec, Path, str], Iterator[Step]]] = {

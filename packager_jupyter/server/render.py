@@ -131,6 +131,17 @@ class Links:
         return normal + "/" if path.endswith("/") else normal
 
 
+class OutwardLinks(Links):
+    """Links of a text that stands alone: they lead to other sites or nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__(up="", attachments=())
+
+    def page(self, address: str) -> str | None:
+        """Return where a link leads; ``None`` takes the link away and leaves its text."""
+        return super().page(address) if _has_scheme(address) else None
+
+
 def raster_type(path: str) -> str | None:
     """Return the media type under which `path` may be shown as an image, ``None`` for all else.
 

@@ -38,5 +38,6 @@ def root_routes() -> tuple[Route, ...]:
     They come before `routes`.
     """
     from packager_jupyter.server.registry.oci import OCI_ROUTES
+    from packager_jupyter.server.registry.terraform import TERRAFORM_ROOT_ROUTES
 
-    return OCI_ROUTES
+    return (*OCI_ROUTES, *TERRAFORM_ROOT_ROUTES)

@@ -13,6 +13,7 @@ import pytest
 from clients.world import share_world
 from packager_jupyter.config import Settings
 from packager_jupyter.services import Services
+from peers.certificates import write_certificate
 from peers.process import free_ports, is_listening, spawn
 from server.share.storages import S3, Azure
 
@@ -30,6 +31,7 @@ class RegistryServer:
     url: str
     services: Services
     folder: Path
+    ca: Path | None = None
 
     def token(self, *scopes: str) -> str:
         """Return a fresh token with these scopes."""
@@ -41,22 +43,35 @@ class RegistryServer:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         kept = {name: os.environ[name] for name in keep if name in os.environ}
+        if self.ca:
+            kept["SSL_CERT_FILE"] = str(self.ca)
         return kept | {"HOME": str(home), **more}
 
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory) -> Iterator[RegistryServer]:
-    folder = tmp_path_factory.mktemp("registry")
+    yield from _serve(tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def https_registry(tmp_path_factory) -> Iterator[RegistryServer]:
+    """The same with TLS; ``SSL_CERT_FILE`` of `environment` is its authority."""
+    folder = tmp_path_factory.mktemp("https")
+    pem, ca = write_certificate(folder, hosts=["127.0.0.1"])
+    yield from _serve(folder, "--tls-cert", str(pem), "--tls-key", str(pem), ca=ca)
+
+
+def _serve(folder: Path, *arguments: str, ca: Path | None = None) -> Iterator[RegistryServer]:
     data = folder / "data"
     [port] = free_ports(1)
     command = [sys.executable, "-m", "packager_jupyter.cli", "serve"]
     command += ["--port", str(port), "--data-dir", str(data), "--root-dir", str(folder)]
-    url = f"http://127.0.0.1:{port}/"
+    url = f"{'https' if ca else 'http'}://127.0.0.1:{port}/"
     services = Services.open(Settings(data_dir=str(data), root_dir=str(folder)))
-    process = spawn(command, log=folder / "server.log")
+    process = spawn([*command, *arguments], log=folder / "server.log")
     try:
         _wait(port)
-        yield RegistryServer(url, services, folder)
+        yield RegistryServer(url, services, folder, ca)
     finally:
         process.terminate()
         process.wait(30)

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from packager_jupyter.registries.terraform.signing import SigningKey
-from registries.terraform.archives import provider_zips, sums_of, zipped_module
+from registries.terraform.archives import packed, provider_zips, sums_of, zipped_module
 
 FEEDS = count()
 HOST = "registry.lab.test"
@@ -158,6 +158,37 @@ def test_opentofu_gets_the_module_as_json_too(lab):
     assert archive.content == zipped_module("# nothing\n")
 
 
+def test_what_a_module_is(lab):
+    readme = "# Network\n\n<script>alert(1)</script> [in](docs/x.md) [out](https://lab.test/)\n"
+    files = {"main.tf": "# one\n", "README.md": readme}
+    assert lab.publish_module(packed(files)).status_code == 201
+    assert lab.publish_module(packed(files | {"main.tf": "#\n"}), "1.1.0-rc1").status_code == 201
+    url = f"{lab.url}v1/modules/acme/network/aws"
+    found = httpx.get(url, headers=lab.auth).json()
+    assert (found["id"], found["version"]) == ("acme/network/aws/1.0.0", "1.0.0")
+    assert (found["versions"], found["root"]["readme"]) == (["1.0.0", "1.1.0-rc1"], readme)
+    html = lab.auth | {"Accept": "text/html,application/xhtml+xml;q=0.9"}
+    page = httpx.get(f"{url}/1.1.0-rc1", headers=html)
+    assert page.headers["Content-Type"].startswith("text/html")
+    assert "sandbox" in page.headers["Content-Security-Policy"]
+    assert ">Network</h" in page.text
+    assert "<script" not in page.text
+    assert 'href="https://lab.test/"' in page.text
+    assert "docs/x.md" not in page.text
+    assert f'href="{url}/1.0.0"' in page.text
+    assert httpx.get(f"{url}/3.0.0", headers=lab.auth).status_code == 404
+    assert httpx.get(url).status_code == 401
+
+
+def test_a_provider_named_without_its_prefix_is_taken(lab):
+    files = {name.removeprefix("terraform-provider-"): d for name, d in provider_zips().items()}
+    assert lab.publish_provider(files).status_code == 201
+    url = f"{lab.url}v1/providers/acme/lab/1.0.0/download/linux/amd64"
+    answer = httpx.get(url, headers=lab.auth).json()
+    assert answer["filename"] == "lab_1.0.0_linux_amd64.zip"
+    assert httpx.get(answer["download_url"]).content == files["lab_1.0.0_linux_amd64.zip"]
+
+
 def test_the_mirror_names_every_archive(lab):
     files = provider_zips()
     lab.publish_provider(files)
@@ -168,7 +199,7 @@ def test_the_mirror_names_every_archive(lab):
     for platform, row in rows.items():
         data = files[f"terraform-provider-lab_1.0.0_{platform}.zip"]
         assert httpx.get(row["url"]).content == data
-        assert row["hashes"] == [f"zh:{hashlib.sha256(data).hexdigest()}"]
+        assert row["hashes"][0] == f"zh:{hashlib.sha256(data).hexdigest()}"
 
 
 def test_signed_addresses_open_one_file_only(lab):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from packager_jupyter.registries.archives.checks import (
     MAX_ENTRIES,
@@ -24,7 +24,7 @@ from packager_jupyter.registries.archives.checks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _END = struct.Struct("<4s4H2LH")  # 4.3.16
 _END64 = struct.Struct("<4sQ2H2L4Q")  # 4.3.14
@@ -39,6 +39,7 @@ _ALLOWED_FLAGS = _DESCRIPTOR | _UTF8 | 0x6  # 0x6: deflate level hints
 _UNIX = 3
 _MAX_DESCRIPTOR_BYTES = 24
 _MAX_COMMENT = 65_535
+_PIECE_BYTES = 1024 * 1024
 
 
 class _End(NamedTuple):
@@ -113,6 +114,48 @@ def read_member(file: BinaryIO, member: Member, *, max_bytes: int = MAX_MEMBER_B
     if len(data) != member.size_bytes or zlib.crc32(data) != member.crc32:
         raise ArchiveError(f"{member.name[:80]!r} has another length or checksum than stated")
     return data
+
+
+def iter_member(file: BinaryIO, member: Member) -> Iterator[bytes]:
+    """Yield the content of one member of `read_members` in pieces, however long it is.
+
+    Raises
+    ------
+    ArchiveError
+        It unpacks to more than 100 times its stored length, or its length or CRC-32 is not what
+        the directory states; raised before the last piece at the latest.
+    """
+    check_ratio(member.size_bytes, member.stored_bytes, member.name)
+    file.seek(member.offset)
+    header = _LOCAL.unpack(_read_exactly(file, _LOCAL.size))
+    file.seek(header[9] + header[10], 1)
+    inflater = None if member.method == _STORED else zlib.decompressobj(-zlib.MAX_WBITS)
+    left, size, crc = member.stored_bytes, 0, 0
+    while left:
+        data = _read_exactly(file, min(left, _PIECE_BYTES))
+        left -= len(data)
+        while data:
+            piece, data = _inflate(inflater, data, member)
+            size, crc = size + len(piece), zlib.crc32(piece, crc)
+            if size > member.size_bytes:
+                raise ArchiveError(f"{member.name[:80]!r} is longer than stated")
+            yield piece
+    is_whole = inflater is None or inflater.eof
+    if not is_whole or size != member.size_bytes or crc != member.crc32:
+        raise ArchiveError(f"{member.name[:80]!r} has another length or checksum than stated")
+
+
+def _inflate(inflater: Any, data: bytes, member: Member) -> tuple[bytes, bytes]:
+    """Return one bounded piece, and the stored bytes that it did not use."""
+    if inflater is None:
+        return data, b""
+    try:
+        piece = inflater.decompress(data, _PIECE_BYTES)
+    except zlib.error:
+        raise ArchiveError(f"{member.name[:80]!r} is damaged") from None
+    if inflater.unused_data:
+        raise ArchiveError(f"{member.name[:80]!r} is followed by other data")
+    return piece, inflater.unconsumed_tail
 
 
 def _find_end(file: BinaryIO, size: int) -> _End:

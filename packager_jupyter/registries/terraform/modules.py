@@ -1,7 +1,8 @@
 """Modules: one version is one artifact in the layout that OpenTofu reads directly.
 
-An image manifest (``application/vnd.opentofu.modulepkg``) with exactly one layer, a ZIP. A tar.gz
-that was uploaded is turned into a ZIP of the same files, deterministically.
+An image manifest (``application/vnd.opentofu.modulepkg``) with exactly one ZIP among its layers;
+beside it the README, if any, in a layer that OpenTofu passes over. A tar.gz that was uploaded is
+turned into a ZIP of the same files, deterministically.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from packager_jupyter.errors import BadInputError, ConflictError, PathNotFoundEr
 from packager_jupyter.oci.base import ANNOTATION_CREATED
 from packager_jupyter.oci.feed import Feed
 from packager_jupyter.oci.feed_names import version_tag
-from packager_jupyter.oci.manifest import EMPTY, EMPTY_BYTES
 from packager_jupyter.registries.archives.tarscan import scan_tar
-from packager_jupyter.registries.archives.zipdir import read_members
+from packager_jupyter.registries.archives.zipdir import read_member, read_members
+from packager_jupyter.registries.terraform.layout import ARCHIVE_TYPE, VERSION, version_of
 from packager_jupyter.registries.terraform.names import (
     check_label,
     check_version,
@@ -26,17 +27,17 @@ from packager_jupyter.registries.terraform.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from packager_jupyter.oci.base import OciStore
-    from packager_jupyter.oci.feed_state import FeedGuard, Release
+    from packager_jupyter.oci.base import Descriptor, OciStore
+    from packager_jupyter.oci.feed_state import FeedGuard, ProjectState, Release
 
 ECOSYSTEM = "tf-module"
 ARTIFACT_TYPE = "application/vnd.opentofu.modulepkg"
-ARCHIVE_TYPE = "archive/zip"
-VERSION = "org.opencontainers.image.version"
+README_TYPE = "text/markdown"
 MAX_ARCHIVE_BYTES = 64 * 1024 * 1024
+MAX_README_BYTES = 512 * 1024
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -74,13 +75,9 @@ class ModuleIndex:
         standing = self._find(project, version)
         if standing is None:
             with self.feed.room(project, len(archive)):
-                layer = self.feed.push_layer(
-                    project, archive, media_type=ARCHIVE_TYPE, digest=digest
-                )
-                self.feed.push_layer(project, EMPTY_BYTES, media_type=EMPTY.media_type)
-                self._publish(project, version, layer, now)
+                self._publish(project, version, self._layers(project, archive, digest), now)
             return True
-        if standing.layers[0]["digest"] != digest:
+        if _archive_layer(standing)["digest"] != digest:
             raise ConflictError(
                 f"{project} {version} is published already, with another content.",
                 remedy="Published versions never change. Publish a new version.",
@@ -92,7 +89,7 @@ class ModuleIndex:
         state = self.feed.state(_project(namespace, name, system))
         if state is None:
             return None
-        found = sorted((_version(r) for r in state.releases.values()), key=version_key)
+        found = sorted(_versions(state), key=version_key)
         return {"modules": [{"versions": [{"version": version} for version in found]}]}
 
     def module(self, namespace: str, name: str, system: str, version: str) -> StoredModule:
@@ -104,8 +101,40 @@ class ModuleIndex:
                 f"This feed has no module {project} {version}.",
                 remedy="Ask the registry for the versions it has.",
             )
-        layer = release.layers[0]
+        layer = _archive_layer(release)
         return StoredModule(version, layer["digest"], layer["size"])
+
+    def details(
+        self, namespace: str, name: str, system: str, version: str | None
+    ) -> dict[str, Any]:
+        """Return what Terraform's own registry says about a module version; None: the newest.
+
+        Raises
+        ------
+        PathNotFoundError
+            There is no such module or version.
+        """
+        project = _project(namespace, name, system)
+        listed = self.versions(namespace, name, system)
+        known = [row["version"] for row in listed["modules"][0]["versions"]] if listed else []
+        stable = [one for one in known if "-" not in one.partition("+")[0]] or known
+        chosen = check_version(version) if version is not None else next(reversed(stable), None)
+        release = self._find(project, chosen) if chosen else None
+        if release is None or chosen is None:
+            raise PathNotFoundError(
+                f"This feed has no module {project}{f' {version}' if version else ''}.",
+                remedy="Ask the registry for the versions it has.",
+            )
+        return {
+            "id": f"{project}/{chosen}",
+            "namespace": namespace.lower(),
+            "name": name.lower(),
+            "provider": system.lower(),
+            "version": chosen,
+            "versions": known,
+            "published_at": release.annotations.get(ANNOTATION_CREATED, ""),
+            "root": {"readme": self._readme(project, release)},
+        }
 
     def read(
         self,
@@ -122,7 +151,23 @@ class ModuleIndex:
         chunks: Iterator[bytes] = self.feed.read(project, module.digest, start=start, stop=stop)
         return chunks
 
-    def _publish(self, project: str, version: str, layer: Any, now: datetime) -> None:
+    def _layers(self, project: str, archive: bytes, digest: str) -> list[Descriptor]:
+        layers = [self.feed.push_layer(project, archive, media_type=ARCHIVE_TYPE, digest=digest)]
+        readme = _find_readme(archive)
+        if readme is not None:
+            layers.append(
+                self.feed.push_layer(project, readme, media_type=README_TYPE, title="README.md")
+            )
+        return layers
+
+    def _readme(self, project: str, release: Release) -> str:
+        for layer in release.layers:
+            if layer["mediaType"] == README_TYPE and layer["size"] <= MAX_README_BYTES:
+                data = b"".join(self.feed.read(project, layer["digest"]))
+                return data.decode("utf-8", "replace")
+        return ""
+
+    def _publish(self, project: str, version: str, layers: list[Descriptor], now: datetime) -> None:
         annotations = {
             VERSION: version,
             ANNOTATION_CREATED: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -130,18 +175,21 @@ class ModuleIndex:
         published = self.feed.publish_bare(
             project,
             version_tag(version),
-            layers=[layer],
+            layers=layers,
             artifact_type=ARTIFACT_TYPE,
             annotations=annotations,
         )
         state = self.feed.state(project)
-        known = [_version(r) for r in state.releases.values()] if state else []
+        known = _versions(state) if state else set()
         if version == max(known, key=version_key, default=version):
             self.feed.point_latest(project, published.digest)
 
     def _find(self, project: str, version: str) -> Release | None:
         state = self.feed.state(project)
-        return state.releases.get(version_tag(version)) if state else None
+        if state is None:
+            return None
+        tag = version_tag(version)
+        return state.releases.get(tag) or state.releases.get(f"v{tag}")
 
 
 def _project(namespace: str, name: str, system: str) -> str:
@@ -153,8 +201,27 @@ def _project(namespace: str, name: str, system: str) -> str:
     return "/".join(parts)
 
 
-def _version(release: Release) -> str:
-    return release.annotations.get(VERSION, release.tag)
+def _versions(state: ProjectState) -> set[str]:
+    found = (version_of(release) for release in state.releases.values())
+    return {version for version in found if version is not None}
+
+
+def _archive_layer(release: Release) -> Mapping[str, Any]:
+    for layer in release.layers:
+        if layer["mediaType"] == ARCHIVE_TYPE:
+            return layer
+    raise PathNotFoundError(
+        f"{release.tag} holds no module archive.", remedy="Publish it again as a new version."
+    )
+
+
+def _find_readme(archive: bytes) -> bytes | None:
+    """Return the README.md at the top of the archive, unless it is no text that people read."""
+    file = io.BytesIO(archive)
+    for member in read_members(file):
+        if member.name.lower() == "readme.md" and member.size_bytes <= MAX_README_BYTES:
+            return read_member(file, member, max_bytes=MAX_README_BYTES)
+    return None
 
 
 def _as_zip(file: BinaryIO) -> bytes:

@@ -19,7 +19,7 @@ _VERSION = re.compile(
     rf"(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?(?:\+({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?"
 )
 _ARCHIVE = re.compile(
-    r"terraform-provider-(?P<type>[0-9a-z_-]+)_(?P<version>[^_]+)_(?P<os>[a-z0-9]+)_(?P<arch>[a-z0-9]+)\.zip"
+    r"(?:terraform-provider-)?(?P<type>[0-9a-z_-]+)_(?P<version>[^_]+)_(?P<os>[a-z0-9]+)_(?P<arch>[a-z0-9]+)\.zip"
 )
 _MAX_VERSION_LENGTH = 128
 

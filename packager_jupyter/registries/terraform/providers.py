@@ -2,93 +2,52 @@
 
 The index (``application/vnd.opentofu.provider``) names one manifest per platform, each with the
 archive as its only layer, byte-identical to what was uploaded. SHA256SUMS and its signature stand
-in annotations of the index, so one read answers every question of the registry protocol.
+in annotations of the index, so one read answers every question of the registry protocol. Versions
+that others pushed into the repository are read too (see `layout`); what they lack, we sign.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 import os
-import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from packager_jupyter.errors import BadInputError, ConflictError, PathNotFoundError
 from packager_jupyter.oci.base import ANNOTATION_CREATED, MEDIA_TYPE_MANIFEST, Descriptor
 from packager_jupyter.oci.feed import Feed
 from packager_jupyter.oci.feed_names import version_tag
 from packager_jupyter.oci.manifest import EMPTY, EMPTY_BYTES, describe, image_manifest
-from packager_jupyter.registries.archives.zipdir import read_members
-from packager_jupyter.registries.terraform.names import (
-    check_label,
-    check_platform,
-    check_version,
-    parse_archive_name,
-    version_key,
+from packager_jupyter.registries.terraform import layout
+from packager_jupyter.registries.terraform.checks import (
+    ProviderUpload,
+    check_archives,
+    check_sums,
+    chunks,
+    make_sums,
+    protocols,
 )
+from packager_jupyter.registries.terraform.layout import Archive
+from packager_jupyter.registries.terraform.names import check_label, check_version, version_key
 from packager_jupyter.registries.terraform.signing import verify_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
     from datetime import datetime
+    from typing import BinaryIO
 
     from packager_jupyter.oci.base import OciStore
-    from packager_jupyter.oci.feed_state import FeedGuard, Release
+    from packager_jupyter.oci.feed_state import FeedGuard, ProjectState, Release
+    from packager_jupyter.registries.terraform.checks import CheckedArchive
+    from packager_jupyter.registries.terraform.layout import StoredProvider
     from packager_jupyter.registries.terraform.signing import PublicKey, SigningKey
 
+__all__ = ["Archive", "ProviderIndex", "ProviderUpload"]
+
 ECOSYSTEM = "tf-provider"
-INDEX_TYPE = "application/vnd.opentofu.provider"
-TARGET_TYPE = "application/vnd.opentofu.provider-target"
-ARCHIVE_TYPE = "archive/zip"
-SUMS, SIGNATURE = "shasum", "shasum-signature-encoded"
-FILENAME, FILE_DIGEST = "original-filename", "original-file-digest"
-PROTOCOLS = "io.packager-jupyter.tf.protocols"
-KEY = "io.packager-jupyter.tf.signing-key"
-DEFAULT_PROTOCOLS = ("5.0",)
-MAX_SUMS_BYTES = 256 * 1024
-
-_SUMS_LINE = re.compile(r"([0-9a-f]{64}) [ *](\S+)")
-_PROTOCOL = re.compile(r"[0-9]{1,3}\.[0-9]{1,3}")
-_COPY_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderUpload:
-    """What an uploader sends for one version of a provider.
-
-    Attributes
-    ----------
-    archives : mapping of file name to BinaryIO
-        ``terraform-provider-TYPE_VERSION_OS_ARCH.zip``, seekable.
-    sums, signature : bytes or None
-        ``SHA256SUMS`` and its detached signature, kept byte for byte.
-    public_key : str or None
-        Armored certificate of the signer.
-    manifest : bytes or None
-        ``terraform-registry-manifest.json``, which names the plugin protocols.
-    """
-
-    namespace: str
-    type: str
-    version: str
-    archives: Mapping[str, BinaryIO]
-    sums: bytes | None = None
-    signature: bytes | None = None
-    public_key: str | None = None
-    manifest: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """One platform's archive of a provider version."""
-
-    os: str
-    arch: str
-    filename: str
-    sha256: str
-    manifest_digest: str
+_CACHED_VERSIONS = 4096
 
 
 class ProviderIndex:
@@ -110,6 +69,8 @@ class ProviderIndex:
     ) -> None:
         self.feed = Feed(store, ECOSYSTEM, name, guard=guard)
         self._key = key
+        self._read: OrderedDict[tuple[str, str, str], StoredProvider | None] = OrderedDict()
+        self._lock = threading.Lock()
 
     def publish(self, upload: ProviderUpload, *, now: datetime) -> bool:
         """Store one checked version; return False when exactly it was there already.
@@ -117,28 +78,29 @@ class ProviderIndex:
         Raises
         ------
         BadInputError
-            Names, archives, checksums and signature do not agree.
+            Names, archives, checksums, stated hashes and signature do not agree.
         ConflictError
             Another content stands under this version.
         """
         project = _project(upload.namespace, upload.type)
         version = check_version(upload.version)
-        digests = _check_archives(upload)
-        sums = upload.sums if upload.sums is not None else _make_sums(digests)
-        _check_sums(sums, digests)
+        checked = check_archives(upload)
+        digests = {name: one.sha256 for name, one in checked.items()}
+        sums = upload.sums if upload.sums is not None else make_sums(digests)
+        check_sums(sums, digests)
         standing = self._find(project, version)
         if standing is not None:
-            if {a.filename: a.sha256 for a in _archives(standing)} == digests:
+            if {a.filename: a.sha256 for a in standing.archives} == digests:
                 return False
             raise _exists(f"{project} {version}")
         signature, key = self._signature(upload, sums)
         annotations = {
             ANNOTATION_CREATED: now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "org.opencontainers.image.version": version,
-            SUMS: base64.b64encode(sums).decode(),
-            SIGNATURE: base64.b64encode(signature).decode(),
-            PROTOCOLS: ",".join(_protocols(upload.manifest)),
-            KEY: key.ascii_armor,
+            layout.VERSION: version,
+            layout.SUMS: base64.b64encode(sums).decode(),
+            layout.SIGNATURE: base64.b64encode(signature).decode(),
+            layout.PROTOCOLS: ",".join(protocols(upload.manifest)),
+            layout.KEY: key.ascii_armor,
         }
         size_bytes = sum(file.seek(0, os.SEEK_END) for file in upload.archives.values())
         with self.feed.room(project, size_bytes):
@@ -146,28 +108,28 @@ class ProviderIndex:
                 project,
                 version_tag(version),
                 manifests=[
-                    self._push_archive(project, name, upload.archives[name], digests[name])
-                    for name in sorted(digests)
+                    self._push_archive(project, name, upload.archives[name], one)
+                    for name, one in checked.items()
                 ],
-                artifact_type=INDEX_TYPE,
+                artifact_type=layout.INDEX_TYPE,
                 annotations=annotations,
             )
         return True
 
     def versions(self, namespace: str, type_: str) -> dict[str, Any] | None:
         """Return the answer to ``…/versions``, or None when the provider is unknown."""
-        state = self.feed.state(_project(namespace, type_))
-        if state is None:
+        found = self._all(_project(namespace, type_))
+        if found is None:
             return None
         rows = [
             {
-                "version": _version(release),
-                "protocols": _protocol_list(release),
-                "platforms": [{"os": a.os, "arch": a.arch} for a in _archives(release)],
+                "version": one.version,
+                "protocols": list(one.protocols),
+                "platforms": [{"os": a.os, "arch": a.arch} for a in one.archives],
             }
-            for release in state.releases.values()
+            for one in found
         ]
-        return {"versions": sorted(rows, key=lambda row: version_key(row["version"]))}
+        return {"versions": rows}
 
     def download(
         self, namespace: str, type_: str, version: str, os: str, arch: str
@@ -179,37 +141,35 @@ class ProviderIndex:
         PathNotFoundError
             There is no such version or platform.
         """
-        release = self._release(namespace, type_, version)
-        for archive in _archives(release):
+        stored = self._version(namespace, type_, version)
+        for archive in stored.archives:
             if (archive.os, archive.arch) == (os, arch):
-                return _download(release, archive), archive
+                return _download(stored, archive), archive
         raise _not_found(f"{version} for {os}_{arch}")
 
     def sums(self, namespace: str, type_: str, version: str) -> bytes:
-        """Return ``SHA256SUMS`` byte for byte."""
-        return base64.b64decode(self._release(namespace, type_, version).annotations[SUMS])
+        """Return ``SHA256SUMS``: the uploader's byte for byte, else made of the archives."""
+        return cast("bytes", self._version(namespace, type_, version).sums)
 
     def signature(self, namespace: str, type_: str, version: str) -> bytes:
         """Return the binary detached signature over ``SHA256SUMS``."""
-        return base64.b64decode(self._release(namespace, type_, version).annotations[SIGNATURE])
+        return cast("bytes", self._version(namespace, type_, version).signature)
 
     def archive(self, namespace: str, type_: str, version: str, filename: str) -> Archive:
         """Return one archive by its file name; raises `PathNotFoundError`."""
-        for archive in _archives(self._release(namespace, type_, version)):
+        for archive in self._version(namespace, type_, version).archives:
             if archive.filename == filename:
                 return archive
         raise _not_found(filename)
 
     def mirror_index(self, namespace: str, type_: str) -> dict[str, Any] | None:
         """Return ``index.json`` of the network mirror protocol, or None."""
-        state = self.feed.state(_project(namespace, type_))
-        if state is None:
-            return None
-        return {"versions": {_version(release): {} for release in state.releases.values()}}
+        found = self._all(_project(namespace, type_))
+        return None if found is None else {"versions": {one.version: {} for one in found}}
 
-    def mirror_version(self, namespace: str, type_: str, version: str) -> list[Archive]:
+    def mirror_version(self, namespace: str, type_: str, version: str) -> tuple[Archive, ...]:
         """Return the archives of one version, for ``VERSION.json`` of the network mirror."""
-        return _archives(self._release(namespace, type_, version))
+        return self._version(namespace, type_, version).archives
 
     def read(
         self,
@@ -221,10 +181,10 @@ class ProviderIndex:
         stop: int | None = None,
     ) -> Iterator[bytes]:
         """Yield the bytes of an archive."""
-        chunks: Iterator[bytes] = self.feed.read(
+        found: Iterator[bytes] = self.feed.read(
             _project(namespace, type_), f"sha256:{archive.sha256}", start=start, stop=stop
         )
-        return chunks
+        return found
 
     def size_bytes(self, namespace: str, type_: str, archive: Archive) -> int:
         """Return the length of an archive."""
@@ -234,15 +194,61 @@ class ProviderIndex:
             raise _not_found(archive.filename)
         return size
 
-    def _find(self, project: str, version: str) -> Release | None:
+    def _all(self, project: str) -> list[StoredProvider] | None:
+        """Return every version in order, each once; None when there is no such provider."""
         state = self.feed.state(project)
-        return state.releases.get(version_tag(version)) if state else None
+        if state is None:
+            return None
+        found: dict[str, StoredProvider] = {}
+        for release in state.releases.values():
+            stored = self._stored(project, release)
+            if stored and (stored.version not in found or not release.tag.startswith("v")):
+                found[stored.version] = stored
+        return sorted(found.values(), key=lambda one: version_key(one.version)) or None
 
-    def _release(self, namespace: str, type_: str, version: str) -> Release:
-        release = self._find(_project(namespace, type_), check_version(version))
-        if release is None:
+    def _find(self, project: str, version: str) -> StoredProvider | None:
+        state: ProjectState | None = self.feed.state(project)
+        if state is None:
+            return None
+        tag = version_tag(version)
+        release = state.releases.get(tag) or state.releases.get(f"v{tag}")
+        return self._stored(project, release) if release else None
+
+    def _stored(self, project: str, release: Release) -> StoredProvider | None:
+        """Return what a release holds; read once, as its digest names it for good."""
+        key = (project, release.tag, release.digest)
+        with self._lock:
+            if key in self._read:
+                self._read.move_to_end(key)
+                return self._read[key]
+        found = layout.read_provider(
+            release,
+            self.feed.store,
+            self.feed.repository(project),
+            type_=project.rpartition("/")[2],
+        )
+        with self._lock:
+            self._read[key] = found
+            while len(self._read) > _CACHED_VERSIONS:
+                self._read.popitem(last=False)
+        return found
+
+    def _version(self, namespace: str, type_: str, version: str) -> StoredProvider:
+        """Return one version with checksums and a signature, ours where others left none."""
+        stored = self._find(_project(namespace, type_), check_version(version))
+        if stored is None:
             raise _not_found(f"{namespace}/{type_} {version}")
-        return release
+        digests = {one.filename: one.sha256 for one in stored.archives}
+        sums = stored.sums
+        try:
+            check_sums(sums or b"", digests)
+        except BadInputError:
+            sums = None
+        if sums is not None and stored.signature is not None and stored.key is not None:
+            return stored
+        sums = sums or make_sums(digests)
+        own = self._key.public().ascii_armor
+        return replace(stored, sums=sums, signature=self._key.sign(sums), key=own)
 
     def _signature(self, upload: ProviderUpload, sums: bytes) -> tuple[bytes, PublicKey]:
         if upload.signature is None:
@@ -255,22 +261,29 @@ class ProviderIndex:
         return upload.signature, verify_signature(sums, upload.signature, [upload.public_key])
 
     def _push_archive(
-        self, project: str, filename: str, file: BinaryIO, sha256: str
+        self, project: str, filename: str, file: BinaryIO, checked: CheckedArchive
     ) -> tuple[bytes, Descriptor]:
         layer = self.feed.push_layer(
-            project, _chunks(file), media_type=ARCHIVE_TYPE, digest=f"sha256:{sha256}"
+            project,
+            chunks(file),
+            media_type=layout.ARCHIVE_TYPE,
+            digest=f"sha256:{checked.sha256}",
         )
         self.feed.push_layer(project, EMPTY_BYTES, media_type=EMPTY.media_type)
-        body = image_manifest(layers=(layer,), artifact_type=TARGET_TYPE)
-        _, _, os, arch = parse_archive_name(filename)
-        plain = describe(body, media_type=MEDIA_TYPE_MANIFEST, artifact_type=TARGET_TYPE)
+        kind = layout.TARGET_TYPE
+        body = image_manifest(layers=(layer,), artifact_type=kind)
+        plain = describe(body, media_type=MEDIA_TYPE_MANIFEST, artifact_type=kind)
         described = Descriptor(
             plain.media_type,
             plain.digest,
             plain.size_bytes,
-            {FILENAME: filename, FILE_DIGEST: sha256},
-            TARGET_TYPE,
-            {"os": os, "architecture": arch},
+            {
+                layout.FILENAME: filename,
+                layout.FILE_DIGEST: checked.sha256,
+                layout.HASH: checked.h1,
+            },
+            kind,
+            {"os": checked.os, "architecture": checked.arch},
         )
         return body, described
 
@@ -279,103 +292,10 @@ def _project(namespace: str, type_: str) -> str:
     return f"{check_label(namespace, what='namespace')}/{check_label(type_, what='provider type')}"
 
 
-def _check_archives(upload: ProviderUpload) -> dict[str, str]:
-    if not upload.archives:
-        raise BadInputError(
-            "The upload holds no provider archive.",
-            remedy="Send at least one terraform-provider-TYPE_VERSION_OS_ARCH.zip.",
-        )
-    digests = {}
-    for filename, file in upload.archives.items():
-        type_, version, os, arch = parse_archive_name(filename)
-        check_platform(os, what="operating system")
-        check_platform(arch, what="architecture")
-        if type_ != upload.type.lower() or version != upload.version:
-            raise BadInputError(
-                f"{filename} is not of provider {upload.type} {upload.version}.",
-                remedy="Send only the archives of this version.",
-            )
-        members = read_members(file)
-        if not any(m.name.startswith(f"terraform-provider-{type_}") for m in members):
-            raise BadInputError(
-                f"{filename} holds no program terraform-provider-{type_}….",
-                remedy="Put the provider's program at the top of the archive.",
-            )
-        digests[filename] = _sha256(file)
-    return digests
-
-
-def _make_sums(digests: Mapping[str, str]) -> bytes:
-    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
-
-
-def _check_sums(sums: bytes, digests: Mapping[str, str]) -> None:
-    if len(sums) > MAX_SUMS_BYTES or not sums.isascii():
-        raise BadInputError(
-            "SHA256SUMS is no checksum file.", remedy="Make it with sha256sum *.zip."
-        )
-    stated = {}
-    for line in sums.decode("ascii").splitlines():
-        match = _SUMS_LINE.fullmatch(line.rstrip())
-        if match is None or match[2] in stated:
-            raise BadInputError(
-                f"SHA256SUMS has a line that is none, or one file twice: {line[:100]!r}.",
-                remedy="Make it with sha256sum *.zip.",
-            )
-        stated[match[2]] = match[1]
-    for filename, digest in digests.items():
-        if stated.get(filename) != digest:
-            raise BadInputError(
-                f"SHA256SUMS does not state the checksum of {filename}.",
-                remedy="Make it again over the archives that you upload.",
-            )
-
-
-def _protocols(manifest: bytes | None) -> Sequence[str]:
-    if manifest is None:
-        return DEFAULT_PROTOCOLS
-    try:
-        rows = json.loads(manifest)["metadata"]["protocol_versions"]
-        if rows and all(_PROTOCOL.fullmatch(row) for row in rows):
-            return [str(row) for row in rows]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise BadInputError(
-        "The registry manifest states no plugin protocols.",
-        remedy='Write {"version": 1, "metadata": {"protocol_versions": ["6.0"]}}.',
-    )
-
-
-def _archives(release: Release) -> list[Archive]:
-    rows = []
-    for row in release.manifests:
-        if row.get("artifactType") != TARGET_TYPE:
-            continue
-        annotations, platform = row.get("annotations", {}), row.get("platform", {})
-        rows.append(
-            Archive(
-                os=platform.get("os", ""),
-                arch=platform.get("architecture", ""),
-                filename=annotations.get(FILENAME, ""),
-                sha256=annotations.get(FILE_DIGEST, ""),
-                manifest_digest=row["digest"],
-            )
-        )
-    return rows
-
-
-def _version(release: Release) -> str:
-    return release.annotations.get("org.opencontainers.image.version", release.tag)
-
-
-def _protocol_list(release: Release) -> list[str]:
-    return release.annotations.get(PROTOCOLS, ",".join(DEFAULT_PROTOCOLS)).split(",")
-
-
-def _download(release: Release, archive: Archive) -> dict[str, Any]:
-    armor = release.annotations[KEY]
+def _download(stored: StoredProvider, archive: Archive) -> dict[str, Any]:
+    armor = cast("str", stored.key)
     return {
-        "protocols": _protocol_list(release),
+        "protocols": list(stored.protocols),
         "os": archive.os,
         "arch": archive.arch,
         "filename": archive.filename,
@@ -398,19 +318,6 @@ def _key_id(armor: str) -> str:
     from pysequoia import Cert
 
     return str(Cert.from_bytes(armor.encode()).fingerprint)[-16:].upper()
-
-
-def _sha256(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    for chunk in _chunks(file):
-        digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    file.seek(0)
-    while chunk := file.read(_COPY_BYTES):
-        yield chunk
 
 
 def _exists(what: str) -> ConflictError:

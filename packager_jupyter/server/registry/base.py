@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError
 from packager_jupyter.server.base import PackagerHandler
-from packager_jupyter.server.registry.multipart import FormReceiver
+from packager_jupyter.server.registry.multipart import BareReceiver, FormReceiver, is_form
 from packager_jupyter.shares.scopes import is_allowed, may_somewhere
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class RegistryHandler(PackagerHandler):
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
-        self.spec = await self.call(self.feeds.spec, self.ecosystem, self.path_kwargs["feed"])
+        self.spec = await self.find_feed()
         action = _ACTIONS.get(self.request.method or "", "publish")
         carried = carried_token(self.request.headers)
         if carried is None and action == "read" and self.spec.is_anonymous_read:
@@ -92,6 +92,11 @@ class RegistryHandler(PackagerHandler):
         ):
             raise self._forbidden(action, None)
         self._start_body()
+
+    async def find_feed(self) -> FeedSpec:
+        """Return the feed that this request is for; raises `FeedNotFoundError`."""
+        found: FeedSpec = await self.call(self.feeds.spec, self.ecosystem, self.path_kwargs["feed"])
+        return found
 
     def _start_body(self) -> None:
         """Get ready for the body of a request that may be made."""
@@ -136,10 +141,12 @@ class RegistryHandler(PackagerHandler):
 class UploadHandler(RegistryHandler):
     """A registry route that takes a form with files; the form is complete when a verb runs."""
 
+    takes_bare_file: ClassVar[bool] = False  # a body that is no form is itself the one file
+
     def initialize(self) -> None:
         """Start without a form."""
         super().initialize()
-        self._receiver: FormReceiver | None = None
+        self._receiver: FormReceiver | BareReceiver | None = None
         self._received = 0
 
     def body_limit(self) -> int:
@@ -147,8 +154,12 @@ class UploadHandler(RegistryHandler):
         return self.services.settings.max_upload_bytes
 
     def _start_body(self) -> None:
+        if self.request.method not in {"POST", "PUT"}:
+            return
         folder = Path(self.services.settings.data_dir) / "incoming"
-        self._receiver = FormReceiver(self.request.headers.get("Content-Type", ""), folder)
+        kind = self.request.headers.get("Content-Type", "")
+        is_bare = self.takes_bare_file and not is_form(kind)
+        self._receiver = BareReceiver(folder) if is_bare else FormReceiver(kind, folder)
 
     def data_received(self, chunk: bytes) -> None:
         """Hand the next bytes to the form; whoever was refused in `prepare` sends in vain."""
@@ -160,7 +171,7 @@ class UploadHandler(RegistryHandler):
 
     def form(self) -> tuple[dict[str, str], list[ReceivedFile]]:
         """Return the fields and files; raises `BadInputError` when the form is not complete."""
-        return cast("FormReceiver", self._receiver).finish()
+        return cast("FormReceiver | BareReceiver", self._receiver).finish()
 
     def on_finish(self) -> None:
         """Let go of temporary files."""

@@ -1,4 +1,4 @@
-"""Receiving an uploaded form as it comes in: fields in memory, files on disk, both bounded.
+"""Receiving an upload as it comes in: a form's fields in memory, files on disk, both bounded.
 
 Source: ``multipart/form-data`` (RFC 7578). Files go to unnamed temporary files, which vanish with
 the process.
@@ -154,6 +154,40 @@ class FormReceiver:
 
     def _end(self) -> None:
         self._is_ended = True
+
+
+class BareReceiver:
+    """Takes a body that is itself the file, as ``curl --upload-file`` sends it; used once.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the temporary file lies.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        make_dirs(folder)
+        # Closed by `close`, when the request ends.
+        self._file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body; raises `DiskFullError`."""
+        with explain_disk_full("the uploaded file"):
+            self._file.write(chunk)
+
+    def finish(self) -> tuple[dict[str, str], list[ReceivedFile]]:
+        """Return no fields and the one file."""
+        self._file.seek(0)
+        return {}, [ReceivedFile("", "", self._file)]
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        self._file.close()
+
+
+def is_form(content_type: str) -> bool:
+    """Whether a ``Content-Type`` is that of a form with files."""
+    return bool(parse_options_header(content_type)[0] == b"multipart/form-data")
 
 
 def _damaged() -> BadInputError:

@@ -30,8 +30,14 @@ def zipped_module(text):
     return _zip("main.tf", text.encode())
 
 
-def _zip(name, content):
+def packed(files):
+    """Return a ZIP of {name: content}."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(name), content)
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()
+
+
+def _zip(name, content):
+    return packed({name: content})
