@@ -8,7 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packager_jupyter.exports import downloaders, lists, references, sums
+from packager_jupyter.exports import (
+    croissant,
+    datacite,
+    downloaders,
+    frictionless,
+    lists,
+    references,
+    rocrate,
+    sums,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,6 +26,7 @@ if TYPE_CHECKING:
 
 _TEXT = "text/plain; charset=utf-8"
 _JSON = "application/json"
+_JSON_LD = "application/ld+json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,5 +108,34 @@ EXPORTS: tuple[Export, ...] = (
         "`aria2c`",
         "names with characters that XML forbids: named in a comment",
         is_inline=False,
+    ),
+    Export(
+        "datapackage.json",
+        _JSON,
+        frictionless.datapackage,
+        "Frictionless Data Package 2",
+        "`frictionless`",
+    ),
+    Export(
+        "croissant.json",
+        _JSON_LD,
+        croissant.croissant,
+        "Croissant 1.1",
+        "`mlcroissant`",
+    ),
+    Export(
+        "ro-crate-metadata.json",
+        _JSON_LD,
+        rocrate.crate,
+        "RO-Crate 1.2",
+        "`rocrate`, `rocrate-validator`",
+    ),
+    Export(
+        "datacite.json",
+        _JSON,
+        datacite.datacite,
+        "DataCite 4.5 metadata, without the files",
+        "`datacite`, for a DOI",
+        "the files, of which it holds number, bytes and types",
     ),
 )

@@ -27,6 +27,7 @@ HOSTILE_METADATA = Metadata(
     keywords=("a,b", "<i>"),
 )
 ROWS = pytest.mark.parametrize("row", EXPORTS, ids=lambda row: row.name)
+WITHOUT_FILES = {"datacite.json"}
 BY_NAME = {row.name: row for row in EXPORTS}
 
 
@@ -47,7 +48,9 @@ def test_the_same_contents_give_the_same_bytes(row, hostile):
     assert made(row.name, hostile) == made(row.name, hostile) != b""
 
 
-@ROWS
+@pytest.mark.parametrize(
+    "row", [row for row in EXPORTS if row.name not in WITHOUT_FILES], ids=lambda row: row.name
+)
 def test_nothing_is_left_out_silently(row, hostile):
     """Each path stands in it, as it is, encoded, or named as what it cannot hold."""
     text = made(row.name, hostile).decode()
@@ -65,15 +68,15 @@ def _entity(found):
 @ROWS
 def test_an_empty_package_is_no_error(row):
     text = made(row.name, Contents()).decode()
-    if row.media_type == "application/json":
-        json.loads(text)
+    if row.media_type in {"application/json", "application/ld+json"}:
+        assert isinstance(json.loads(text), dict)
 
 
 @ROWS
 def test_a_long_list_comes_in_batches(row):
     many = Contents([pointer(f"f{n:06}.tif", md5=MD5) for n in range(6000)])
     batches = list(row.make(many, PLACE))
-    assert len(batches) > 2
+    assert len(batches) > 2 or row.name in WITHOUT_FILES
     assert max(map(len, batches)) < 200_000
 
 

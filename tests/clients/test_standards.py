@@ -1,0 +1,245 @@
+"""Descriptions of a share, each given to the validator or client of its own standard."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+
+import pytest
+
+from clients.sharing import METADATA, make_shared, make_small, run, storage_for
+from peers.pytools import tool_environment
+
+FILES = {
+    "data/one.csv": b"a,b\n1,2\n",
+    "data/two & three.csv": b"a,b\n3,4\n",
+    "data/\u65e5\u672c.txt": b"text\n",
+}
+README = {"README.md": b"# Small\n"}
+
+
+@pytest.fixture(scope="module")
+def hostile(request, registry):
+    """Return a package of hostile names, most of them without a checksum."""
+    return make_shared(registry, storage_for("rgw", request), "hostile")
+
+
+@pytest.fixture(scope="module")
+def small(registry, tmp_path_factory):
+    """Return a package of which every checksum is known."""
+    folder = tmp_path_factory.mktemp("small") / "files"
+    return make_small(registry, folder, "small", FILES, attachments=README, **METADATA)
+
+
+@pytest.fixture(scope="module")
+def bare(registry, tmp_path_factory):
+    """Return a package that says nothing about itself and has no data."""
+    folder = tmp_path_factory.mktemp("bare") / "files"
+    return make_small(registry, folder, "bare", {}, attachments=README)
+
+
+def fetch(link, name):
+    with urllib.request.urlopen(link + name, timeout=30) as answer:
+        return answer.read()
+
+
+def python(bin_folder, script, folder, *arguments, **more):
+    """Run a script with a set's own Python."""
+    env = tool_environment(bin_folder, home=folder / "home")
+    return run([bin_folder / "python", "-c", script, *arguments], folder, env=env, **more)
+
+
+# -- Frictionless ---------------------------------------------------------------------------------
+
+
+def frictionless(require_tools, folder, address):
+    bin_folder = require_tools("frictionless")
+    env = tool_environment(bin_folder, home=folder / "home")
+    command = [bin_folder / "frictionless", "validate", "--json", address]
+    return run(command, folder, env=env)
+
+
+@pytest.mark.parametrize("which", ["small", "bare", "hostile"])
+def test_frictionless(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    done = frictionless(require_tools, tmp_path, shared.link() + "datapackage.json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["valid"], report["errors"]) == (0, True, []), done.stdout
+    assert report["stats"]["tasks"] == len(shared.expected)
+
+
+def test_frictionless_notices_other_bytes(registry, require_tools, tmp_path):
+    shared = make_small(registry, tmp_path / "files", "lying", {"a.txt": b"one"}, sha256=False)
+    draft = registry.services.packages.draft("lying")
+    draft.set_checksums([(draft.get("a.txt"), {"sha256": "0" * 64})])
+    draft.publish(now_s=1_700_000_100)
+    done = frictionless(require_tools, tmp_path, shared.link() + "datapackage.json")
+    assert "hash-count" in done.stdout
+    assert done.returncode == 1
+
+
+# -- Croissant ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["small", "bare", "hostile"])
+def test_croissant(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    bin_folder = require_tools("croissant")
+    env = tool_environment(bin_folder, home=tmp_path / "home")
+    address = shared.link() + "croissant.json"
+    done = run([bin_folder / "mlcroissant", "validate", "--jsonld", address], tmp_path, env=env)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Done." in done.stderr
+    assert "@context` is not standard" not in done.stderr
+    found = json.loads(fetch(shared.link(), "croissant.json"))
+    assert {one["name"] for one in found["distribution"]} == set(shared.expected)
+    assert found.get("isLiveDataset", False) == bool(shared.unhashed)
+
+
+CROISSANT = """
+import json, sys
+import mlcroissant
+dataset = mlcroissant.Dataset(jsonld=json.load(open(sys.argv[1])))
+print([row["lines/line"] for row in dataset.records("lines")])
+"""
+
+
+def test_croissant_reads_the_files_through_the_share(small, require_tools, tmp_path):
+    """With a record set added, as who describes the data further would."""
+    described = json.loads(fetch(small.link(), "croissant.json"))
+    described["recordSet"] = [
+        {
+            "@type": "cr:RecordSet",
+            "@id": "lines",
+            "field": [
+                {
+                    "@type": "cr:Field",
+                    "@id": "lines/line",
+                    "dataType": "sc:Integer",
+                    "source": {"fileObject": {"@id": "data/one.csv"}, "extract": {"column": "b"}},
+                }
+            ],
+        }
+    ]
+    (tmp_path / "croissant.json").write_text(json.dumps(described))
+    done = python(require_tools("croissant"), CROISSANT, tmp_path, "croissant.json")
+    assert done.stdout == "[2]\n", done.stderr[-3000:]
+
+
+# -- RO-Crate -------------------------------------------------------------------------------------
+
+# The validator loads the context from w3id.org; ro-crate-py brings a copy.
+ROCRATE = """
+import json, sys
+from pathlib import Path
+import rocrate, requests
+from rdflib.plugins.shared.jsonld import context as rdf
+from rocrate_validator import models, services
+from rocrate_validator.utils import http
+
+DATA = Path(rocrate.__file__).parent / "data" / "ro-crate.jsonld"
+CONTEXT = "https://w3id.org/ro/crate/1.2/context"
+
+class Answer(requests.Response):
+    def __init__(self):
+        super().__init__()
+        self.status_code, self._content = 200, DATA.read_bytes()
+        self.headers["Content-Type"] = "application/ld+json"
+
+get = http.HttpRequester.__getattr__
+
+def patched(self, name):
+    found = get(self, name)
+    if name in {"get", "head"}:
+        return lambda url, *a, **k: Answer() if url == CONTEXT else found(url, *a, **k)
+    return found
+
+http.HttpRequester.__getattr__ = patched
+source = rdf.Context._fetch_context
+rdf.Context._fetch_context = lambda self, url, *a, **k: (
+    json.loads(DATA.read_text()) if url == CONTEXT else source(self, url, *a, **k))
+
+settings = services.ValidationSettings(
+    rocrate_uri=sys.argv[1], profile_identifier="ro-crate-1.2",
+    requirement_severity=models.Severity.REQUIRED)
+result = services.validate(settings)
+print(len(result.executed_checks), "checks")
+for issue in result.get_issues():
+    print("ISSUE", issue.check.identifier, issue.message)
+"""
+
+
+@pytest.mark.parametrize("which", ["small", "bare"])
+def test_rocrate_validator(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    crate = tmp_path / "crate"
+    crate.mkdir()
+    text = fetch(shared.link(), "ro-crate-metadata.json")
+    (crate / "ro-crate-metadata.json").write_bytes(text)
+    done = python(require_tools("rocrate"), ROCRATE, tmp_path, crate)
+    assert done.returncode == 0, done.stderr[-3000:]
+    checks = re.search(r"(\d+) checks", done.stdout)
+    assert int(checks[1]) > 20, done.stdout
+    assert "ISSUE" not in done.stdout, done.stdout
+
+
+def test_rocrate_validator_would_notice(small, require_tools, tmp_path):
+    crate = tmp_path / "crate"
+    crate.mkdir()
+    text = json.loads(fetch(small.link(), "ro-crate-metadata.json"))
+    [root] = [one for one in text["@graph"] if one["@id"] == "./"]
+    del root["license"]
+    (crate / "ro-crate-metadata.json").write_text(json.dumps(text))
+    done = python(require_tools("rocrate"), ROCRATE, tmp_path, crate)
+    assert "ISSUE" in done.stdout, done.stderr[-3000:]
+
+
+CRATE = """
+import json, sys
+from rocrate.rocrate import ROCrate
+crate = ROCrate(sys.argv[1])
+print(json.dumps({
+    "name": crate.name,
+    "files": {one["name"]: one.id for one in crate.get_by_type("File")},
+    "authors": [one["name"] for one in crate.get_by_type("Person")],
+    "license": crate.root_dataset["license"].id,
+}))
+"""
+
+
+@pytest.mark.parametrize("which", ["small", "hostile"])
+def test_rocrate_loads_it(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    crate = tmp_path / "crate"
+    crate.mkdir()
+    text = fetch(shared.link(), "ro-crate-metadata.json")
+    (crate / "ro-crate-metadata.json").write_bytes(text)
+    done = python(require_tools("rocrate"), CRATE, tmp_path, crate)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert set(found["files"]) == set(shared.expected)
+    assert all(one.startswith(shared.link() + "files/") for one in found["files"].values())
+    assert found["authors"] == ["Ann Author", "Bo"]
+    assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0"
+
+
+# -- DataCite -------------------------------------------------------------------------------------
+
+DATACITE = """
+import json, sys
+from datacite import schema45
+record = json.load(open(sys.argv[1]))
+schema45.validator.validate(record)
+print(schema45.tostring(record))
+"""
+
+
+@pytest.mark.parametrize("which", ["small", "bare", "hostile"])
+def test_datacite(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    (tmp_path / "datacite.json").write_bytes(fetch(shared.link(), "datacite.json"))
+    done = python(require_tools("datacite"), DATACITE, tmp_path, "datacite.json")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "<publicationYear>2023</publicationYear>" in done.stdout
+    assert f"<size>{len(shared.expected)} files</size>" in done.stdout
