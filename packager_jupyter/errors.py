@@ -264,6 +264,20 @@ class BusyError(PackagerError):
     status = 503
 
 
+class ToolMissingError(PackagerError):
+    """A program that this needs is not installed where the server runs."""
+
+    code = "tool_missing"
+    status = 501
+
+
+class ToolFailedError(PackagerError):
+    """A program that we run has failed; `details` ends with what it said."""
+
+    code = "tool_failed"
+    status = 500
+
+
 class CancelledError(PackagerError):
     """The person cancelled the work; what it says was kept is kept."""
 

@@ -33,6 +33,8 @@ FOR_TESTS = (
     DebianPackage("curl", "fetches shares as people do"),
     DebianPackage("docker-registry", "a real OCI registry"),
     DebianPackage("git", "what is committed is checked"),
+    DebianPackage("git-annex", "fetches shares as people do"),
+    DebianPackage("git-lfs", "fetches shares as people do"),
     DebianPackage("libatomic1", "playwright's driver is linked with it"),
     DebianPackage("openssl", "makes the certificate of a test"),
     DebianPackage("postgresql", "the other database that a server may keep its state in"),

@@ -188,6 +188,15 @@ def _server(session: Session) -> Iterator[Finding]:
         yield Finding("hint", "server", "nobody serves shares now", remedy)
 
 
+def _git(_session: Session) -> Iterator[Finding]:
+    found = shutil.which("git")
+    if found is None:
+        remedy = "Install git where the server runs, for example: apt-get install git"
+        yield Finding("hint", "git", "not found: shares cannot be cloned", remedy)
+    else:
+        yield Finding("ok", "git", f"{found}: shares can be cloned")
+
+
 CHECKS: tuple[Callable[[Session], Iterator[Finding]], ...] = (
     _version,
     _settings,
@@ -196,4 +205,5 @@ CHECKS: tuple[Callable[[Session], Iterator[Finding]], ...] = (
     _sources,
     _jupyter,
     _server,
+    _git,
 )

@@ -113,6 +113,8 @@ class Share:
         Grows when the password or the link changes; cookies of older epochs are void.
     paths : tuple of str
         The part of the package that is shared; empty is all of it.
+    created_s : int
+        When it was made, Unix seconds.
     """
 
     id: str
@@ -125,6 +127,7 @@ class Share:
     has_capability: bool
     password_hash: str | None = field(repr=False)
     paths: tuple[str, ...] = ()
+    created_s: int = 0
 
     @property
     def has_password(self) -> bool:

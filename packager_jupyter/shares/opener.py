@@ -90,6 +90,7 @@ def _share_of(row: Row[Any], *, has_capability: bool) -> Share:
         has_capability=has_capability,
         password_hash=row.password_hash,
         paths=paths_of(row),
+        created_s=row.created_s,
     )
 
 

@@ -38,7 +38,7 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         pointer = await self.pointer(version, path) if path else None
         if pointer is not None:
             await self.check(pointer)
-            await self._redirect(opened, pointer)
+            await self.redirect_to(opened, pointer)
         elif not await self.send_attachment(opened, version, path):
             await self._send_folder(version, path)
 
@@ -48,11 +48,12 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         version = await self.version(opened)
         pointer = await self.pointer(version, path) if path else None
         if pointer is not None:
-            await self._describe(pointer)
+            await self.describe_file(pointer)
         elif not await self.send_attachment(opened, version, path):
             await self._send_folder(version, path)
 
-    async def _redirect(self, share: Share, pointer: Pointer) -> None:
+    async def redirect_to(self, share: Share, pointer: Pointer) -> None:
+        """Answer GET for a file: the address of its bytes, counted."""
         url = await self.signed_url(share, pointer)
         counted = self.count_use(share)
         if counted is not None:
@@ -62,7 +63,8 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         self.set_header("Location", url)
         self.finish()
 
-    async def _describe(self, pointer: Pointer) -> None:
+    async def describe_file(self, pointer: Pointer) -> None:
+        """Answer HEAD for a file: what the storage says of it now."""
         entry = await self.check(pointer) or await self.entry(pointer)
         etag = entry.etag or pointer.etag
         modified_s = entry.modified_s if entry.modified_s is not None else pointer.modified_s

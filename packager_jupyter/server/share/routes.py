@@ -9,6 +9,13 @@ from packager_jupyter.server.rules import Route, Rule
 from packager_jupyter.server.share.attachments import AttachmentHandler, ImageHandler
 from packager_jupyter.server.share.exports import ZipHandler, list_handler
 from packager_jupyter.server.share.files import FilesHandler
+from packager_jupyter.server.share.git import (
+    AnnexConfigHandler,
+    AnnexObjectHandler,
+    HeadHandler,
+    RefsHandler,
+    UploadPackHandler,
+)
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
 from packager_jupyter.server.share.static import StaticHandler
@@ -25,6 +32,24 @@ def _read(principal: PrincipalKind) -> Mapping[Verb, Rule]:
     return {"GET": rule, "HEAD": rule}
 
 
+_SHARE = Rule("share", "packager:shares", "read")
+GIT_ROUTES = [
+    Route(
+        "s/{share}/repo.git/annex/objects/{path}",
+        AnnexObjectHandler,
+        _read("share"),
+        "The bytes of a key of git-annex",
+    ),
+    Route("s/{share}/repo.git/config", AnnexConfigHandler, _read("share"), "What git-annex asks"),
+    Route("s/{share}/{repo}.git/HEAD", HeadHandler, _read("share"), "The branch of a repository"),
+    Route("s/{share}/{repo}.git/info/refs", RefsHandler, {"GET": _SHARE}, "What git asks first"),
+    Route(
+        "s/{share}/{repo}.git/git-upload-pack",
+        UploadPackHandler,
+        {"POST": _SHARE},
+        "What git clones and fetches",
+    ),
+]
 SHARE_ROUTES = [
     # First the one that a download of ten thousand files asks ten thousand times.
     Route("s/{share}/files/{path}", FilesHandler, _read("share"), "A file or folder of a share"),
@@ -49,5 +74,6 @@ SHARE_ROUTES = [
         Route(f"s/{{share}}/{row.name}", list_handler(row), _read("share"), row.summary)
         for row in EXPORTS
     ),
+    *GIT_ROUTES,
     Route("static/{name}", StaticHandler, _read("public"), "Style of the share pages"),
 ]

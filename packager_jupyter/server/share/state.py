@@ -11,9 +11,11 @@ import secrets
 from typing import TYPE_CHECKING, Any, cast
 
 from packager_jupyter.server.share.ahead import ReadAhead
+from packager_jupyter.server.share.gitserve import UploadPacks
 from packager_jupyter.server.share.memory import Memory
 
 if TYPE_CHECKING:
+    from packager_jupyter.exports.git.repos import GitRepo
     from packager_jupyter.exports.zip import ZipPlan
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
@@ -40,6 +42,8 @@ class ShareState:
         self.signers: Memory[Signer] = Memory(1024, life_s=SIGNER_S)
         self.created: Memory[tuple[int | None]] = Memory(1024, life_s=PINNED_S)
         self.plans: Memory[ZipPlan] = Memory(64)
+        self.repos: Memory[GitRepo] = Memory(256, life_s=PINNED_S)
+        self.upload_packs = UploadPacks()
         self.texts: Memory[str] = Memory(64)
         # Stands in remembered texts for what differs between visitors; nobody can write it.
         self.images_mark = f"images-{secrets.token_hex(16)}/"
