@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.base import Progress
     from packager_jupyter.packages.index import PointerIndex
     from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.inventory import KeyFile
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
@@ -392,6 +393,10 @@ class Draft:
     def iter_pointers(self) -> Iterator[Pointer]:
         """See `Contents.iter_pointers`; all of one state, whatever is edited meanwhile."""
         return self._index.iter_sorted()
+
+    def iter_facts(self) -> Iterator[list[Fact]]:
+        """Yield what `expected.facts_of` wants; of one state, too."""
+        return self._index.iter_facts()
 
     @explain_disk()
     def state(self) -> State:

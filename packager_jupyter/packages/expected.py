@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from packager_jupyter.packages.base import Contents
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.pointer import Pointer
 
 _BATCH = 10_000
@@ -23,8 +24,7 @@ _MAX_CHILDREN = 16
 _AFTER_ALL = "\U0010ffff"
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(NamedTuple):
     """One object as a pointer describes it."""
 
     key: str
@@ -33,6 +33,35 @@ class Expected:
     etag: str | None
     version_id: str | None
     modified_s: int | None
+
+
+Row = tuple[str, str, int, str | None, str | None, int | None]
+"""The fields of `Expected`."""
+
+
+@runtime_checkable
+class WithFacts(Protocol):
+    """Contents that give what is compared cheaper than as pointers."""
+
+    def iter_facts(self) -> Iterator[list[Fact]]:
+        """Yield all of it in lists."""
+        ...
+
+
+def facts_of(contents: Contents) -> Iterator[list[Fact]]:
+    """Yield source, key, path, size, ETag, version id and time of every pointer, in lists."""
+    if isinstance(contents, WithFacts):
+        return contents.iter_facts()
+    return facts_of_pointers(contents.iter_pointers())
+
+
+def facts_of_pointers(pointers: Iterator[Pointer]) -> Iterator[list[Fact]]:
+    """Yield the same of pointers."""
+    while batch := list(islice(pointers, _BATCH)):
+        yield [
+            (p.source, p.key, p.path, p.size_bytes, p.etag, p.version_id, p.modified_s)
+            for p in batch
+        ]
 
 
 class ExpectedTable:
@@ -55,17 +84,13 @@ class ExpectedTable:
         self._db.close()
         self._folder.cleanup()
 
-    def fill(self, pointers: Iterator[Pointer]) -> int:
+    def fill(self, facts: Iterable[list[Fact]]) -> int:
         """Take every pointer; return how many there are."""
         count = 0
         self._db.execute("BEGIN")
-        rows = (
-            (p.source, p.key, p.path, p.size_bytes, p.etag, p.version_id, p.modified_s)
-            for p in pointers
-        )
-        while batch := list(islice(rows, _BATCH)):
-            self._db.executemany("INSERT INTO expected VALUES (?,?,?,?,?,?,?)", batch)
-            count += len(batch)
+        for rows in facts:
+            self._db.executemany("INSERT INTO expected VALUES (?,?,?,?,?,?,?)", rows)
+            count += len(rows)
         self._db.execute("COMMIT")
         return count
 
@@ -78,6 +103,11 @@ class ExpectedTable:
 
         `prefix` is a folder of keys, empty for all, or one whole key.
         """
+        for rows in self.pages(source, prefix, after=after):
+            yield from map(Expected._make, rows)
+
+    def pages(self, source: str, prefix: str, *, after: str | None = None) -> Iterator[list[Row]]:
+        """Yield what `below` does as plain rows, in lists."""
         # Rows are fetched in pages: the table may be asked from another thread meanwhile.
         low, path = (prefix, "") if after is None else (after, _AFTER_ALL)
         while True:
@@ -86,8 +116,8 @@ class ExpectedTable:
                 " WHERE source=? AND (key, path) > (?, ?) AND key < ? ORDER BY key, path LIMIT ?",
                 (source, low, path, _end(prefix), _BATCH),
             ).fetchall()
-            for row in rows:
-                yield Expected(*row)
+            if rows:
+                yield rows
             if len(rows) < _BATCH:
                 return
             low, path = rows[-1][0], rows[-1][1]

@@ -26,7 +26,7 @@ from packager_jupyter.packages.index_db import (
 from packager_jupyter.packages.index_edit import Removed, path_not_found
 from packager_jupyter.packages.index_filter import filter_page
 from packager_jupyter.packages.index_query import Query
-from packager_jupyter.packages.index_rows import load_sources, unpack_rows
+from packager_jupyter.packages.index_rows import load_sources, unpack_facts, unpack_rows
 from packager_jupyter.packages.index_walk import sorted_rows
 from packager_jupyter.packages.index_write import IndexWriter
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.packages.index_query import PointerPage, Totals
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.index_write import AddCounts
     from packager_jupyter.packages.pointer import Pointer
 
@@ -235,6 +236,13 @@ class PointerIndex:
             sources = load_sources(connection)
             for place, rows in sorted_rows(connection):
                 yield from unpack_rows(rows, place, sources)
+
+    def iter_facts(self) -> Iterator[list[Fact]]:
+        """Yield what a check compares of every pointer, in lists, as `iter_sorted` does."""
+        with self.read() as connection:
+            sources = load_sources(connection)
+            for place, rows in sorted_rows(connection):
+                yield unpack_facts(rows, place, sources)
 
     def meta(self) -> dict[str, str]:
         """Return the small notes kept with the pointers."""

@@ -155,6 +155,39 @@ def unpack_rows(rows: Iterable[StoredRow], place: Place, sources: Sources) -> li
         raise sqlite3.DatabaseError("a row cannot be read") from error
 
 
+Fact = tuple[str, str, str, int, str | None, str | None, int | None]
+"""Source, key, path, size, ETag, version id and modification time of one pointer."""
+
+
+def unpack_facts(rows: Iterable[StoredRow], place: Place, sources: Sources) -> list[Fact]:
+    """Return what `unpack_rows` does without checksums and records: what a check compares.
+
+    Raises
+    ------
+    sqlite3.DatabaseError
+        A row holds what was never written: the file is damaged.
+    """
+    path_prefix, key_prefix = place.path_prefix, place.key_prefix or ""
+    own = sources[place.source][0] if place.source in sources else ""
+    try:
+        return [
+            (
+                own if own_key is None else sources[source or 0][0],
+                key_prefix + name if own_key is None else own_key,
+                path_prefix + name,
+                size,
+                packed.hex() if type(packed) is bytes and len(packed) == _MD5_BYTES
+                else unpack_etag(packed),
+                None if extra is None or extra == MD5_IS_ETAG
+                else orjson.loads(str(extra)).get("v"),
+                None if modified == NO_TIME else modified,
+            )
+            for name, size, modified, packed, source, own_key, _, extra in rows
+        ]  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise sqlite3.DatabaseError("a row cannot be read") from error
+
+
 def _unpack(rows: Iterable[StoredRow], place: Place, sources: Sources) -> list[Pointer]:
     path_prefix = place.path_prefix
     key_prefix = place.key_prefix or ""

@@ -20,7 +20,7 @@ import orjson
 
 from packager_jupyter.errors import BadInputError, ObjectNotFoundError
 from packager_jupyter.packages.diff import Change, paired
-from packager_jupyter.packages.expected import ExpectedTable
+from packager_jupyter.packages.expected import ExpectedTable, facts_of
 from packager_jupyter.packages.names import join_path, map_segments, path_for_key
 from packager_jupyter.packages.pointer import NO_CHECKSUMS, Pointer
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from packager_jupyter.packages.base import Contents, Progress
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.verify import OpenSource
     from packager_jupyter.sources.base import Entry, Source
 
@@ -115,7 +116,7 @@ def storage_changes(
         A storage could not be asked whole; nothing was yielded.
     """
     with _Tables() as tables:
-        tables.fill(tables.noting_places(contents.iter_pointers()))
+        tables.fill(tables.noting_places(facts_of(contents)))
         seen = _Seen(progress)
         sources: dict[str, Source] = {}
         tables.note_common_places()
@@ -193,17 +194,20 @@ class _Tables(ExpectedTable):
         """Yield the rows of one question."""
         yield from self._db.execute(statement)
 
-    def noting_places(self, pointers: Iterator[Pointer]) -> Iterator[Pointer]:
-        """Hand pointers on, and note where their folders went."""
+    def noting_places(self, facts: Iterable[list[Fact]]) -> Iterator[list[Fact]]:
+        """Hand facts on, and note where the folders of their keys went."""
         last = None
-        for pointer in pointers:
-            folder, name = _split(pointer.key)
-            head, own = _split(pointer.path)
-            place = (pointer.source, folder, head.removesuffix("/"))
-            if place != last and own in (name, map_segments(name)):
-                self._db.execute("INSERT OR IGNORE INTO place VALUES (?,?,?)", place)
-                last = place
-            yield pointer
+        for rows in facts:
+            places = []
+            for source, key, path, *_ in rows:
+                folder, name = _split(key)
+                head, own = _split(path)
+                place = (source, folder, head.removesuffix("/"))
+                if place != last and own in (name, map_segments(name)):
+                    places.append(place)
+                    last = place
+            self._db.executemany("INSERT OR IGNORE INTO place VALUES (?,?,?)", places)
+            yield rows
 
     def note_common_places(self) -> None:
         """Note the folders that hold several of the places just as the package holds them."""

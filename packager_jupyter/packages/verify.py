@@ -7,30 +7,32 @@ few or a listing strays too far or is not allowed. Nothing counts as checked tha
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Literal
 
 from packager_jupyter.errors import (
     CredentialMissingError,
     ObjectNotFoundError,
+    PackagerError,
     SourceNotFoundError,
     StorageDeniedError,
     StorageError,
 )
-from packager_jupyter.packages.expected import ExpectedTable, is_folder
+from packager_jupyter.packages.ahead import read_ahead
+from packager_jupyter.packages.expected import Expected, ExpectedTable, facts_of, is_folder
+from packager_jupyter.packages.merge import InOrder, Merge, order_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from packager_jupyter.errors import (
-        PackagerError,
-    )
     from packager_jupyter.packages.base import Contents, Progress
-    from packager_jupyter.packages.expected import Expected
+    from packager_jupyter.packages.expected import Row
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.sources.base import Entry, Source
 
@@ -41,6 +43,8 @@ STRAY_FACTOR = 20
 STRAY_FREE = 20_000
 _HASHES = ("sha256", "sha512", "sha1", "md5")
 _WINDOW = 1000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,61 +120,120 @@ class Verifier:
     def run(self) -> VerifyReport:
         """Check everything and return the sums."""
         with self._pool, ExpectedTable() as table:
-            table.fill(self._contents.iter_pointers())
+            table.fill(self._check_in_order())
             for name in table.sources():
-                try:
-                    source = self._open_source(name)
-                except (SourceNotFoundError, CredentialMissingError, StorageError) as error:
-                    for row in table.below(name, ""):
-                        self._found(row, _problem(row, error))
+                source = self._open(name)
+                if isinstance(source, PackagerError):
+                    self._all_fail(table.below(name, ""), source)
                     continue
                 for prefix in table.prefixes(name):
                     self._check_prefix(table, source, name, prefix)
         return self._report
+
+    def _open(self, name: str) -> Source | PackagerError:
+        try:
+            return self._open_source(name)
+        except (SourceNotFoundError, CredentialMissingError, StorageError) as error:
+            return error
+
+    def _all_fail(self, rows: Iterable[Expected], error: PackagerError) -> None:
+        for row in rows:
+            self._found(row, _problem(row, error))
+
+    def _check_in_order(self) -> Iterator[list[Fact]]:
+        """Check a package of one source whose paths sort as its keys do, as most do.
+
+        That needs no table beside the listing. Returns what is left over.
+        """
+        facts = facts_of(self._contents)
+        order = order_of(facts_of(self._contents))
+        if order is None or order.files <= HEADS_BELOW:
+            return facts
+        source = self._open(order.source)
+        if isinstance(source, PackagerError):
+            return facts
+        rows = InOrder(facts, order)
+        merge = Merge(rows.pages())
+        self._compare(source, order.prefix, merge, order.files)
+        given_up = ([(order.source, *row) for row in page] for page in merge.pages_left())
+        return chain(given_up, rows.left())
 
     def _check_prefix(self, table: ExpectedTable, source: Source, name: str, prefix: str) -> None:
         count = table.count(name, prefix)
         if count <= HEADS_BELOW or not is_folder(prefix):
             self._ask_each(source, table.below(name, prefix))
             return
-        last = self._compare(source, prefix, table.below(name, prefix), count)
-        if last is not _DONE:
-            self._ask_each(source, table.below(name, prefix, after=last))
+        merge = Merge(table.pages(name, prefix))
+        if not self._compare(source, prefix, merge, count):
+            rest = chain.from_iterable(merge.pages_left())
+            self._ask_each(source, map(Expected._make, rest))
 
-    def _compare(
-        self, source: Source, prefix: str, rows: Iterator[Expected], count: int
-    ) -> str | None:
-        """Merge the listing with what is expected; return the last key settled, or `_DONE`."""
-        settled: str | None = None
+    def _compare(self, source: Source, prefix: str, merge: Merge, count: int) -> bool:
+        """Lay the listing beside what is expected; return whether that settled everything.
+
+        Both are sorted by key. A listing that is not, strays too far or breaks off is given up:
+        what is settled stays, the rest is the caller's to ask for in another way.
+        """
+        budget, before = STRAY_FREE + STRAY_FACTOR * count, ""
         single: list[Expected] = []
-        row = next(rows, None)
-        strayed, budget, before = 0, STRAY_FREE + STRAY_FACTOR * count, ""
+        is_whole = False
         try:
-            for batch in source.walk(prefix):
-                for entry in batch:
-                    if entry.key < before or strayed > budget:
-                        return self._settle(source, single, settled)
-                    before = entry.key
-                    while row is not None and row.key < entry.key:
-                        self._absent(row, single)
-                        settled, row = row.key, next(rows, None)
-                    if row is None:
-                        return self._settle(source, single, _DONE)
-                    strayed += row.key != entry.key
-                    while row is not None and row.key == entry.key:
-                        self._present(row, entry, single)
-                        settled, row = row.key, next(rows, None)
-        except StorageError:
-            # Listing is not allowed, or broke off: what is settled stays, the rest is asked singly.
-            return self._settle(source, single, settled)
-        while row is not None:
-            self._absent(row, single)
-            row = next(rows, None)
-        return self._settle(source, single, _DONE)
-
-    def _settle(self, source: Source, single: list[Expected], last: str | None) -> str | None:
+            with read_ahead(lambda: source.walk(prefix)) as batches:
+                for batch in filter(None, batches):
+                    keys = [entry.key for entry in batch]
+                    is_sorted = keys == sorted(keys) and keys[0] >= before
+                    if not is_sorted or merge.strayed > budget:
+                        break
+                    before = keys[-1]
+                    self._lay(merge.rows_up_to(before), merge, keys, batch, single)
+                    if merge.is_done:
+                        break
+                else:
+                    is_whole = True
+        except StorageError as error:
+            log.info("listing %s for a check broke off: %s", source.name, error.message)
+        if is_whole:
+            for row in chain.from_iterable(merge.pages_left()):
+                self._absent(Expected(*row), single)
         self._ask_each(source, iter(single))
-        return last
+        return merge.is_done
+
+    def _lay(
+        self,
+        rows: list[Row],
+        merge: Merge,
+        keys: list[str],
+        batch: list[Entry],
+        single: list[Expected],
+    ) -> None:
+        """Compare the rows that one page of the listing covers; the loop is what verifying costs.
+
+        What is plainly the same is only counted; all else takes the long way.
+        """
+        listed = dict(zip(keys, batch, strict=True))
+        is_deep = self._is_deep
+        same = size_bytes = 0
+        met = set()
+        for row in rows:
+            key, _, size, etag, _, _ = row
+            entry = listed.get(key)
+            if entry is None:
+                self._absent(Expected(*row), single)
+                continue
+            met.add(key)
+            if (
+                entry.etag == etag
+                and etag is not None
+                and entry.size_bytes == size
+                and entry.storage_class in _READABLE
+                and not is_deep
+            ):
+                same += 1
+                size_bytes += size
+            else:
+                self._present(Expected(*row), entry, single)
+        merge.strayed += len(batch) - len(met)
+        self._count(same, size_bytes)
 
     def _absent(self, row: Expected, single: list[Expected]) -> None:
         if row.version_id is not None:
@@ -216,16 +279,20 @@ class Verifier:
         return None
 
     def _found(self, row: Expected, problem: Problem | None) -> None:
-        self._report.files += 1
-        self._bytes += row.size_bytes
         if problem is not None:
             self._report.problems[problem.kind] += 1
             self._on_problem(problem)
+        self._count(1, row.size_bytes)
+
+    def _count(self, files: int, size_bytes: int) -> None:
+        self._report.files += files
+        self._bytes += size_bytes
         if self._progress:
             self._progress(self._report.files, self._bytes)
 
 
-_DONE = "\U0010ffff\U0010ffff"
+_READABLE = frozenset({None, "STANDARD", "Hot"})
+"""Classes that need no second look; others may, see `Entry.is_archived`."""
 
 
 def _difference(row: Expected, entry: Entry) -> Problem | None:

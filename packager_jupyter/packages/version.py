@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from packager_jupyter.errors import PathNotFoundError, StoreCorruptError, TooLargeError
 from packager_jupyter.io import file_lock, make_dirs, sweep_temp
 from packager_jupyter.packages.artifact import repository, totals_of
+from packager_jupyter.packages.expected import facts_of_pointers
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.names import shown
 from packager_jupyter.packages.rebuild import build_index, iter_list, unpack_lines
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.artifact import ListFacts, VersionRecord
     from packager_jupyter.packages.base import Attachment
     from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
+    from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
 
@@ -103,6 +105,25 @@ class VersionIndex:
     def iter_pointers(self) -> Iterator[Pointer]:
         """Yield every pointer, sorted by the bytes of its path; read from the list itself."""
         return iter_list(self.list_bytes(), self._facts)
+
+    def iter_facts(self) -> Iterator[list[Fact]]:
+        """Yield what `expected.facts_of` wants: from the index where there is one.
+
+        What an index that is missing or turns out to be damaged did not give comes from the list.
+        """
+        last = ""
+        if self.exists:
+            try:
+                for rows in self._index.iter_facts():
+                    yield rows
+                    _, _, last, *_ = rows[-1]
+            except (FileNotFoundError, StoreCorruptError):
+                self._index.close()
+                self.path.unlink(missing_ok=True)
+            else:
+                return
+        for rows in facts_of_pointers(self.iter_pointers()):
+            yield [row for row in rows if row[2] > last]
 
     def list_bytes(self) -> Iterator[bytes]:
         """Yield the compressed list from the store."""
@@ -191,6 +212,10 @@ class Version:
     def iter_pointers(self) -> Iterator[Pointer]:
         """See `Contents.iter_pointers` and `VersionIndex.iter_pointers`."""
         return self._index.iter_pointers()
+
+    def iter_facts(self) -> Iterator[list[Fact]]:
+        """See `VersionIndex.iter_facts`."""
+        return self._index.iter_facts()
 
     def attachments(self) -> list[Attachment]:
         """See `Contents.attachments`."""

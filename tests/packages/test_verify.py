@@ -6,9 +6,12 @@ import hashlib
 
 import pytest
 
+from packager_jupyter.errors import StorageError
+from packager_jupyter.packages.ahead import read_ahead
 from packager_jupyter.packages.diff import with_renames
-from packager_jupyter.packages.expected import ExpectedTable
+from packager_jupyter.packages.expected import ExpectedTable, facts_of_pointers
 from packager_jupyter.packages.hashing import hash_draft
+from packager_jupyter.packages.merge import InOrder, Merge, order_of
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.verify import Verifier
 from packager_jupyter.sources.catalog import CredentialRef, SourceOptions
@@ -214,8 +217,115 @@ def pointers(*keys):
 )
 def test_prefixes_cover_everything_and_little_else(keys, prefixes):
     with ExpectedTable() as table:
-        table.fill(pointers(*keys))
+        table.fill(facts_of_pointers(pointers(*keys)))
         assert table.prefixes("s") == prefixes
         covered = [row.key for prefix in prefixes for row in table.below("s", prefix)]
         assert sorted(covered) == sorted(keys)
         assert sum(table.count("s", prefix) for prefix in prefixes) == len(keys)
+
+
+def test_a_version_gives_the_same_facts_with_without_and_with_half_an_index(services, draft):
+    draft.add("lake", ["obs/"], to="again", rename="other")
+    version = services.packages.version("ocean", draft.publish(now_s=1).version)
+    wanted = [row for rows in draft.iter_facts() for row in rows]
+    assert len(wanted) == 2 * len(KEYS) - 3
+    assert [row for rows in version.iter_facts() for row in rows] == wanted
+    version.page("")
+    index = version._index
+    assert index.exists
+    assert [row for rows in version.iter_facts() for row in rows] == wanted
+    half = version.iter_facts()
+    first = next(half)
+    assert 0 < len(first) < len(wanted)
+    data = bytearray(index.path.read_bytes())
+    data[8192:] = b"x" * (len(data) - 8192)
+    index._index.close()
+    index.path.write_bytes(data)
+    assert [row for rows in version.iter_facts() for row in rows] == wanted
+    assert not index.exists
+
+
+@pytest.mark.parametrize("mode", ["error", "end", "close"])
+def test_reading_ahead_gives_all_then_the_error_and_stops(mode):
+    made = []
+
+    def make():
+        for number in range(10):
+            made.append(number)
+            yield number
+        if mode == "error":
+            raise OSError("broke off")
+
+    with read_ahead(make, depth=2) as items:
+        if mode == "close":
+            assert next(items) == 0
+        elif mode == "end":
+            assert list(items) == list(range(10))
+        else:
+            assert [next(items) for _ in range(10)] == list(range(10))
+            with pytest.raises(OSError, match="broke off"):
+                next(items)
+    assert (len(made) < 10) == (mode == "close")
+
+
+@pytest.mark.parametrize("edit", ["nothing", "unsorted", "other source"])
+def test_rows_that_changed_since_their_order_was_found_are_left(edit):
+    pages = [[("s", f"a/{n}", f"p/{n}", 1, None, None, None)] for n in range(6)]
+    order = order_of(iter(pages))
+    assert order == ("s", "a/", 6)
+    if edit == "unsorted":
+        pages[3] = [("s", "a/0", "p/x", 1, None, None, None)]
+    if edit == "other source":
+        pages[3] = [("t", "a/3", "p/3", 1, None, None, None)]
+    rows = InOrder(iter(pages), order)
+    merge = Merge(rows.pages())
+    taken = merge.rows_up_to("a/1")
+    assert [row[0] for row in taken] == ["a/0", "a/1"]
+    given_up = [("s", *row) for page in merge.pages_left() for row in page]
+    left = [row for page in rows.left() for row in page]
+    assert [("s", *row) for row in taken] + given_up + left == [
+        row for page in pages for row in page
+    ]
+    assert merge.is_done
+    assert len(left) == (0 if edit == "nothing" else 3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([("s", "a/b/1"), ("s", "a/b/2")], ("s", "a/b/", 2)),
+        ([("s", "a/b/1"), ("s", "a/c"), ("s", "b")], ("s", "", 3)),
+        ([("s", "a"), ("s", "a")], ("s", "", 2)),
+        ([("s", "b"), ("s", "a")], None),
+        ([("s", "a"), ("t", "b")], None),
+        ([], None),
+    ],
+)
+@pytest.mark.parametrize("page", [1, 5])
+def test_the_order_of_a_package(rows, expected, page):
+    facts = [(*row, "p", 1, None, None, None) for row in rows]
+    assert order_of(iter([facts[at : at + page] for at in range(0, len(facts), page)])) == expected
+
+
+@pytest.mark.parametrize("mode", ["in order", "out of order"])
+def test_a_listing_that_breaks_off_leaves_no_file_unchecked(services, draft, mode, monkeypatch):
+    if mode == "out of order":
+        draft.move("top.txt", "a.txt")
+        draft.move("other", "zz")
+    source = services.sources.open("lake")
+    walk = type(source).walk
+
+    def broken(self, prefix=""):
+        for batch in walk(self, prefix):
+            yield batch[:20]
+            raise StorageError("Gone.", remedy="Wait.")
+
+    monkeypatch.setattr(type(source), "walk", broken)
+    asked = []
+    stat = type(source).stat
+    monkeypatch.setattr(
+        type(source), "stat", lambda self, key, **more: asked.append(key) or stat(self, key, **more)
+    )
+    report, problems = verify(services, draft)
+    assert (report.files, problems) == (len(KEYS), {})
+    assert 0 < len(asked) < len(KEYS)
