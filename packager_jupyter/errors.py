@@ -102,6 +102,12 @@ class PasswordRequiredError(NotAuthenticatedError):
     code = "password_required"
 
 
+class SignInRequiredError(NotAuthenticatedError):
+    """The share is for people who have signed in, and nobody has."""
+
+    code = "sign_in_required"
+
+
 class ForbiddenError(PackagerError):
     """Known, but not allowed."""
 

@@ -63,7 +63,8 @@ class PackagerApp(ExtensionApp):
             self.log.error("The packager cannot start: %s", error)  # noqa: TRY400  # says it all
             self.context.start_error = error
         # Takes the place of the app itself, which Jupyter has put under the same name.
-        self.settings.update(settings_for(self.services, JupyterAuthenticator(), self.context))
+        authenticator = JupyterAuthenticator(server.identity_provider)
+        self.settings.update(settings_for(self.services, authenticator, self.context))
 
     def initialize_handlers(self) -> None:
         """Mount the table; Jupyter puts its base url before each path."""

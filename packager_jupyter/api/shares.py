@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from packager_jupyter.shares.audience import ANYONE, WITHOUT_HOST
+
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from packager_jupyter.api.shapes.shares import NewShare
     from packager_jupyter.services import Services
+    from packager_jupyter.shares.model import CreatedShare
 
 LATEST = "latest"
+CLEARED: dict[str, Any] = {"description": "", "paths": [], "audience": [ANYONE]}
+"""What null means where a share always has a value."""
 
 
 def list_shares(services: Services, owner: str) -> dict[str, Any]:
@@ -16,7 +23,14 @@ def list_shares(services: Services, owner: str) -> dict[str, Any]:
     return {"items": [info.to_json() for info in services.shares.list(owner)], "cursor": None}
 
 
-def create_share(services: Services, new: NewShare, *, owner: str, public_url: str) -> Any:
+def create_share(
+    services: Services,
+    new: NewShare,
+    *,
+    owner: str,
+    public_url: str,
+    checkable: Collection[str] = WITHOUT_HOST,
+) -> Any:
     """Share a published version, or always the latest; the capability is shown this once."""
     created = services.shares.create(
         new.package,
@@ -27,7 +41,41 @@ def create_share(services: Services, new: NewShare, *, owner: str, public_url: s
         description=new.description,
         slug=new.slug,
         max_downloads=new.max_downloads,
+        paths=new.paths,
+        audience=new.audience,
+        starts_in_s=new.starts_in_s,
+        checkable=checkable,
     )
+    return shown_once(created, public_url=public_url)
+
+
+def change_share(
+    services: Services,
+    share_id: str,
+    given: Mapping[str, Any],
+    *,
+    owner: str,
+    public_url: str,
+    checkable: Collection[str] = WITHOUT_HOST,
+) -> Any:
+    """Change what is `given` (names as in `ShareChange`) and leave the rest; None clears."""
+    changes = dict(given)
+    for name, empty in CLEARED.items():
+        if name in changes and changes[name] is None:
+            changes[name] = empty
+    if changes.get("version") == LATEST:
+        changes["version"] = None
+    changed = services.shares.update(share_id, owner, checkable=checkable, **changes)
+    return shown_once(changed, public_url=public_url)
+
+
+def rotate_share(services: Services, share_id: str, *, owner: str, public_url: str) -> Any:
+    """Give the share another link; the old one, its capability and all cookies end at once."""
+    return shown_once(services.shares.rotate(share_id, owner), public_url=public_url)
+
+
+def shown_once(created: CreatedShare, *, public_url: str) -> dict[str, Any]:
+    """Return a share with its link and, where one was made now, its capability link."""
     capability = created.capability_segment
     return {
         "share": created.share.to_json(),

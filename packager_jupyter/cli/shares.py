@@ -1,4 +1,4 @@
-"""``share`` and ``shares ls|revoke``: who may read a package, and until when.
+"""``share`` and ``shares ls|edit|rotate|link|revoke``: who may read a package, and until when.
 
 A password comes from standard input or is asked for; it never stands on the command line.
 """
@@ -12,42 +12,86 @@ import click
 
 from packager_jupyter.cli.base import SessionCommand, SessionGroup, pass_session
 from packager_jupyter.cli.output import utc_minute
-from packager_jupyter.cli.values import DURATION, PACKAGE_REF
+from packager_jupyter.cli.values import MOMENT, PACKAGE_REF
 from packager_jupyter.errors import BadInputError
 
 if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
     from packager_jupyter.cli.values import PackageRef
-    from packager_jupyter.shares.model import ShareInfo
+    from packager_jupyter.shares.model import CreatedShare, ShareInfo
 
 _LATEST = "latest"
 
 
-@click.command("share", cls=SessionCommand)
-@click.argument("ref", metavar="NAME[@V]", type=PACKAGE_REF)
-@click.option("--password-stdin", is_flag=True, help="Lock it with the password on standard input.")
-@click.option("--expires", type=DURATION, metavar="TIME", help="End after 90s, 15m, 12h, 7d ….")
-@click.option("--description", default="", metavar="TEXT", help="A note of your own.")
-@click.option("--slug", metavar="WORD", help="A readable word in the link.")
-@click.option(
-    "--max-downloads", type=click.IntRange(min=1), metavar="N", help="End after N downloads."
+def _terms(command: Any) -> Any:
+    """Add the options that ``share`` and ``shares edit`` have in common."""
+    for option in reversed(_TERMS):
+        command = option(command)
+    return command
+
+
+_TERMS = (
+    click.option(
+        "--password-stdin", is_flag=True, help="Lock it with the password on standard input."
+    ),
+    click.option("--expires", type=MOMENT, metavar="TIME", help="End in 12h, 7d, or on a date."),
+    click.option(
+        "--not-before", type=MOMENT, metavar="TIME", help="Open in 12h, 7d, or on a date."
+    ),
+    click.option(
+        "--audience",
+        multiple=True,
+        metavar="WHO",
+        help="anyone, signed-in, user:NAME or group:NAME; repeat it for more.",
+    ),
+    click.option(
+        "--path",
+        "--include",
+        "paths",
+        multiple=True,
+        metavar="PATH|GLOB",
+        help="Share only this file, folder or pattern; repeat it for more.",
+    ),
+    click.option("--description", metavar="TEXT", help="A note of your own."),
+    click.option("--slug", metavar="WORD", help="A readable word in the link."),
+    click.option(
+        "--max-downloads", type=click.IntRange(min=1), metavar="N", help="End after N downloads."
+    ),
 )
-@click.option(
+_BASE_URL = click.option(
     "--base-url", metavar="URL", help="Address before s/….  [default: the running server]"
 )
+_NAMES = {
+    "expires": "expires_in_s",
+    "not-before": "starts_in_s",
+    "audience": "audience",
+    "path": "paths",
+    "description": "description",
+    "slug": "slug",
+    "max-downloads": "max_downloads",
+    "password": "password",
+}
+"""Options and what `Shares.update` calls them; each of them can be cleared."""
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, by the names of `Shares.create`."""
+    found = {_NAMES[name.replace("_", "-")]: value for name, value in options.items()}
+    given = {name: value for name, value in found.items() if value not in (None, ())}
+    if options["password"]:
+        given["password"] = _password()
+    else:
+        given.pop("password", None)
+    return given
+
+
+@click.command("share", cls=SessionCommand)
+@click.argument("ref", metavar="NAME[@V]", type=PACKAGE_REF)
+@_terms
+@_BASE_URL
 @pass_session
-def share(
-    session: Session,
-    *,
-    ref: PackageRef,
-    password_stdin: bool,
-    expires: int | None,
-    description: str,
-    slug: str | None,
-    max_downloads: int | None,
-    base_url: str | None,
-) -> None:
-    """Make a link that reads a package.
+def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **options: Any) -> None:
+    """Make a link that reads a package, or a part of one.
 
     NAME shares always the latest version, NAME@V that one. Prints the link; with a password also
     the capability link, which opens the share without asking and is what tools need. Keep that
@@ -58,28 +102,24 @@ def share(
 
     if base_url is not None:
         addresses.base_url(session.settings, given=base_url)  # refuse before anything is made
-    password = _password() if password_stdin else None
+    options["path"], options["password"] = options.pop("paths"), options.pop("password_stdin")
     created = session.services.shares.create(
         ref.name,
         version=None if ref.version in (None, _LATEST) else ref.version,
         owner=local_owner(),
-        password=password,
-        expires_in_s=expires,
-        description=description,
-        slug=slug,
-        max_downloads=max_downloads,
+        **_given(options),
     )
+    _show_links(session, created, base_url)
+
+
+def _show_links(session: Session, created: CreatedShare, base_url: str | None) -> None:
+    from packager_jupyter.api.shares import shown_once
+    from packager_jupyter.cli import addresses
+
     base = addresses.base_url(session.settings, given=base_url, share_token=created.segment)
-    url = f"{base.url}s/{created.segment}/"
-    capability = created.capability_segment
-    body: dict[str, Any] = {
-        "share": created.share.to_json(),
-        "url": url,
-        "token": created.token,
-        "capability_url": f"{base.url}s/{capability}/" if capability else None,
-    }
-    session.out.result(body, *filter(None, (url, body["capability_url"])))
-    if capability is not None:
+    body = shown_once(created, public_url=base.url)
+    session.out.result(body, *filter(None, (body["url"], body["capability_url"])))
+    if body["capability_url"] is not None:
         session.out.remark("The second link opens the share without its password.")
     if not base.is_reachable:
         session.out.remark("No server answers for this data folder now. Start one: packager serve")
@@ -100,7 +140,7 @@ def _password() -> str:
 
 @click.group(cls=SessionGroup)
 def shares() -> None:
-    """List and end the links that you made."""
+    """List, change and end the links that you made."""
 
 
 @shares.command("ls")
@@ -123,7 +163,10 @@ def shares_ls(session: Session, *, show_ended: bool) -> None:
             else "Nothing is shared yet. Share a published package: packager share NAME"
         )
         return
-    columns = ["id", "package", "version", "lock", "expires (utc)", "uses", "state", "description"]
+    columns = [
+        *("id", "package", "version", "lock", "audience", "expires (utc)"),
+        *("uses", "last use (utc)", "state", "description"),
+    ]
     session.out.table(columns, [_row(info) for info in shown], right=["uses"])
 
 
@@ -131,10 +174,12 @@ def _row(info: ShareInfo) -> list[str]:
     return [
         info.id,
         info.package,
-        info.version or _LATEST,
+        (info.version or _LATEST) + (" (part)" if info.paths else ""),
         "password" if info.has_password else "-",
+        ", ".join(info.audience.texts()),
         utc_minute(info.expires_s) if info.expires_s is not None else "never",
         f"{info.uses:,}",
+        utc_minute(info.last_used_s) if info.last_used_s is not None else "never",
         info.state,
         info.description,
     ]
@@ -152,3 +197,72 @@ def shares_revoke(session: Session, *, share_id: str) -> None:
         info.to_json(),
         f"Revoked {info.id}, which shared {info.package} and was used {info.uses:,} times.",
     )
+
+
+@shares.command("edit")
+@click.argument("share_id", metavar="ID")
+@click.option("--version", metavar="V", help="Share this version, or latest.")
+@_terms
+@click.option(
+    "--clear",
+    multiple=True,
+    type=click.Choice(sorted(_NAMES)),
+    help="Take this away again; repeat it for more.",
+)
+@_BASE_URL
+@pass_session
+def shares_edit(
+    session: Session,
+    /,
+    *,
+    share_id: str,
+    version: str | None,
+    clear: tuple[str, ...],
+    base_url: str | None,
+    **options: Any,
+) -> None:
+    """Change a share and leave its link as it is.
+
+    What you do not name stays. A new password ends every visit that the old one opened.
+    """
+    from packager_jupyter.api.shares import CLEARED
+    from packager_jupyter.server.auth import local_owner
+
+    options["path"], options["password"] = options.pop("paths"), options.pop("password_stdin")
+    given = _given(options)
+    for name in clear:
+        if _NAMES[name] in given:
+            raise click.UsageError(f"--{name} and --clear {name} contradict each other.")
+        given[_NAMES[name]] = CLEARED.get(_NAMES[name])
+    if version is not None:
+        given["version"] = None if version == _LATEST else version
+    if not given:
+        raise click.UsageError("Say what to change; packager shares edit --help lists it.")
+    _show_links(session, session.services.shares.update(share_id, local_owner(), **given), base_url)
+
+
+@shares.command("rotate")
+@click.argument("share_id", metavar="ID")
+@_BASE_URL
+@pass_session
+def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> None:
+    """Give a share another link; the old one stops working at once."""
+    from packager_jupyter.server.auth import local_owner
+
+    _show_links(session, session.services.shares.rotate(share_id, local_owner()), base_url)
+
+
+@shares.command("link")
+@click.argument("share_id", metavar="ID")
+@_BASE_URL
+@pass_session
+def shares_link(session: Session, *, share_id: str, base_url: str | None) -> None:
+    """Print the link of a share again. The capability link cannot be had again."""
+    from packager_jupyter.api.shares import share_url
+    from packager_jupyter.cli import addresses
+    from packager_jupyter.server.auth import local_owner
+
+    segment = session.services.shares.link(share_id, local_owner())
+    base = addresses.base_url(session.settings, given=base_url, share_token=segment)
+    url = share_url(base.url, segment)
+    session.out.result({"url": url}, url)

@@ -7,7 +7,9 @@ that shows a right one.
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import click
 
@@ -64,6 +66,29 @@ class Duration(click.ParamType[int]):
             return parse_duration_s(value)
         except ValueError:
             self.fail(f"{value!r} is no duration; write 90s, 15m, 12h or 7d.", param, ctx)
+
+
+class Moment(click.ParamType[int]):
+    """A point in time, as seconds from now: a duration, or a date with or without a time, UTC."""
+
+    name = "moment"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Convert, or fail as wrong usage; what lies in the past is 0."""
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_duration_s(value)
+        except ValueError:
+            pass
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is no time; write 12h, 7d or 2027-01-31T09:00.", param, ctx)
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return max(0, int(at.timestamp() - time.time()))
 
 
 class Size(click.ParamType[int]):
@@ -149,6 +174,7 @@ class PackageRefType(click.ParamType[PackageRef]):
 
 
 DURATION = Duration()
+MOMENT = Moment()
 SIZE = Size()
 ADDRESS = AddressType(needs_key=True)
 SOURCE_OR_ADDRESS = AddressType(needs_key=False)

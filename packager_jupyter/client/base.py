@@ -212,8 +212,26 @@ class Shares(Protocol):
         description: str = "",
         slug: str | None = None,
         max_downloads: int | None = None,
+        paths: builtins.list[str] = ...,
+        audience: builtins.list[str] = ...,
+        starts_in_s: int | None = None,
     ) -> CreatedShare:
-        """Share a version, or always the latest (the default)."""
+        """Share a version, or always the latest (the default).
+
+        `paths` shares a part (files, folders, patterns); `audience` is ``["anyone"]``,
+        ``["signed-in"]``, or any number of ``user:NAME`` and ``group:NAME``.
+        """
+        ...
+
+    def update(self, share_id: str, **changes: Any) -> CreatedShare:
+        """Change what is given, by the names of `create`; None clears, the rest stays.
+
+        `revision` refuses the change unless the share still has it.
+        """
+        ...
+
+    def rotate(self, share_id: str) -> CreatedShare:
+        """Give the share another link; the old one ends at once."""
         ...
 
     def link(self, share_id: str) -> str:

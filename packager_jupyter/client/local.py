@@ -11,8 +11,9 @@ from packager_jupyter._version import __version__
 from packager_jupyter.api import packages as packages_api
 from packager_jupyter.api import shares as shares_api
 from packager_jupyter.api import sources as sources_api
+from packager_jupyter.api.models import read
 from packager_jupyter.api.owner import local_owner
-from packager_jupyter.api.shapes.shares import NewShare
+from packager_jupyter.api.shapes.shares import NewShare, ShareChange
 from packager_jupyter.packages.inventory import open_keys
 from packager_jupyter.packages.keys_source import fetch_key_file
 from packager_jupyter.sources.spec import NONE, CredentialRef, SourceOptions
@@ -240,6 +241,26 @@ class LocalShares:
         return shares_api.create_share(
             self._services,
             NewShare(package, **given),
+            owner=self._owner,
+            public_url=self._services.settings.public_url,
+        )
+
+    def update(self, share_id: str, **changes: Any) -> Any:
+        """See `base.Shares.update`."""
+        read(ShareChange, changes)
+        return shares_api.change_share(
+            self._services,
+            share_id,
+            changes,
+            owner=self._owner,
+            public_url=self._services.settings.public_url,
+        )
+
+    def rotate(self, share_id: str) -> Any:
+        """See `base.Shares.rotate`."""
+        return shares_api.rotate_share(
+            self._services,
+            share_id,
             owner=self._owner,
             public_url=self._services.settings.public_url,
         )

@@ -307,6 +307,14 @@ class RestShares:
         """See `base.Shares.create`."""
         return self._transport.call("POST", "shares", body={"package": package, **given})
 
+    def update(self, share_id: str, **changes: Any) -> Any:
+        """See `base.Shares.update`."""
+        return self._transport.call("PATCH", f"shares/{_segment(share_id)}", body=changes)
+
+    def rotate(self, share_id: str) -> Any:
+        """See `base.Shares.rotate`."""
+        return self._transport.call("POST", f"shares/{_segment(share_id)}/rotate")
+
     def link(self, share_id: str) -> str:
         """See `base.Shares.link`."""
         return str(self._transport.call("GET", f"shares/{_segment(share_id)}/link")["url"])

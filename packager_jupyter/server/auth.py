@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from packager_jupyter.api.owner import local_owner
+from packager_jupyter.shares.audience import Visitor
 
 if TYPE_CHECKING:
     from packager_jupyter.server.base import PackagerHandler
@@ -34,12 +35,20 @@ class Principal:
         What the credential is limited to; None: not limited.
     is_owner : bool
         Runs the server: its files, profiles and environment are this person's own.
+    groups : frozenset of str or None
+        None where the host knows no groups.
     """
 
     name: str
     display_name: str
     scopes: tuple[str, ...] | None = None
     is_owner: bool = False
+    groups: frozenset[str] | None = None
+
+    @property
+    def as_visitor(self) -> Visitor:
+        """The person as an audience sees them."""
+        return Visitor(self.name, self.groups)
 
 
 class Authenticator(Protocol):
@@ -56,4 +65,22 @@ class Authenticator(Protocol):
 
     async def is_allowed(self, handler: PackagerHandler, principal: Principal, rule: Rule) -> bool:
         """Say whether `principal` may do what `rule` describes."""
+        ...
+
+    async def visitor(self, handler: PackagerHandler) -> Principal | None:
+        """Return who reads a share, on a route that asks nobody to sign in; None: nobody known.
+
+        Somebody who may not read shares here counts as nobody.
+        """
+        ...
+
+    def audiences(self, principal: Principal) -> frozenset[str]:
+        """Return the kinds of audience (see `shares.audience`) that this host can check.
+
+        Asked when `principal` makes or changes a share.
+        """
+        ...
+
+    def sign_in_url(self, handler: PackagerHandler) -> str | None:
+        """Return where a browser signs in and comes back from, None where it cannot."""
         ...

@@ -33,7 +33,7 @@ from packager_jupyter.server.failures import failure_of
 from packager_jupyter.server.query import parse_query, specs_of, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from packager_jupyter.server.auth import Authenticator, Principal
@@ -227,12 +227,13 @@ class PackagerHandler(web.RequestHandler):
         """Return None: what has an entity tag sets its own."""
         return None
 
-    def options(self, **_path: str) -> None:
+    def options(self, **_path: str) -> Awaitable[None] | None:
         """Answer which verbs this address has (RFC 9110 9.3.7)."""
         if self.answers_cors:
             super().options()
         self.set_status(204)
         self.set_header("Allow", self._allow())
+        return None
 
     def on_finish(self) -> None:
         """Count the request."""

@@ -9,6 +9,7 @@ handlers, marked as open: their capability is in the path, and a plain handler i
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.identity import (
@@ -16,14 +17,16 @@ from jupyter_server.auth.identity import (
     LegacyIdentityProvider,
     PasswordIdentityProvider,
 )
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
 
 from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError
 from packager_jupyter.server.auth import Principal, local_owner
+from packager_jupyter.shares.audience import GROUP, SIGNED_IN, USER
 
 if TYPE_CHECKING:
+    from jupyter_server.auth.identity import User
     from tornado.concurrent import Future
 
     from packager_jupyter.server.auth import HostKind
@@ -84,9 +87,18 @@ class JupyterUserHandler(APIHandler):
 
 
 class JupyterAuthenticator:
-    """Asks the running server's identity provider and authorizer."""
+    """Asks the running server's identity provider and authorizer.
+
+    Parameters
+    ----------
+    provider : IdentityProvider
+        The server's.
+    """
 
     host: HostKind = "jupyter"
+
+    def __init__(self, provider: IdentityProvider) -> None:
+        self._provider = provider
 
     async def principal(self, handler: PackagerHandler) -> Principal | None:
         """Return whom Jupyter's `prepare` has found."""
@@ -94,9 +106,7 @@ class JupyterAuthenticator:
         if user is None:
             return None
         provider = cast("APIHandler", handler).identity_provider
-        name = local_owner() if type(provider) in _NAMELESS else user.username
-        # Whoever may use a Jupyter server can run code as the account that it runs as.
-        return Principal(name, user.display_name or name, is_owner=True)
+        return _principal(provider, user)
 
     async def is_allowed(
         self,
@@ -110,6 +120,53 @@ class JupyterAuthenticator:
             cast("Any", handler), handler.current_user, rule.action, rule.resource
         )
         return bool(await ensure_async(answer))
+
+    async def visitor(self, handler: PackagerHandler) -> Principal | None:
+        """Ask Jupyter's identity provider and authorizer about a request to an open route."""
+        # Identity providers want a handler of Jupyter's; ours on open routes is none.
+        asked = JupyterHandler(handler.application, handler.request)
+        connection = cast("Any", handler.request.connection)
+        if connection is not None:
+            # The new handler has just taken this over.
+            connection.set_close_callback(handler.on_connection_close)
+        provider = asked.identity_provider
+        user = await ensure_async(provider.get_user(asked)) if provider.auth_enabled else None
+        if user is None:
+            return None
+        asked.current_user = user
+        is_allowed = asked.authorizer.is_authorized(asked, user, "read", "packager:shares")
+        return _principal(provider, user) if await ensure_async(is_allowed) else None
+
+    def audiences(self, principal: Principal) -> frozenset[str]:
+        """Nobody without a login, no users where all have one account, no groups unless told."""
+        provider = self._provider
+        if not provider.auth_enabled:
+            return frozenset()
+        users = frozenset() if type(provider) in _NAMELESS else frozenset({USER})
+        groups = frozenset() if principal.groups is None else frozenset({GROUP})
+        return frozenset({SIGNED_IN}) | users | groups
+
+    def sign_in_url(self, handler: PackagerHandler) -> str | None:
+        """Jupyter's own login page, which leads back; elsewhere its root, which asks to log in."""
+        base_url = str(handler.settings["base_url"])
+        if type(self._provider) not in _NAMELESS:
+            return base_url
+        return f"{base_url}login?next={quote(handler.request.path, safe='')}"
+
+
+def _principal(provider: IdentityProvider, user: User) -> Principal:
+    name = local_owner() if type(provider) in _NAMELESS else user.username
+    # Whoever may use a Jupyter server can run code as the account that it runs as.
+    return Principal(name, user.display_name or name, is_owner=True, groups=_groups(user))
+
+
+def _groups(user: User) -> frozenset[str] | None:
+    """Return the groups of a user whose identity provider tells them, as a hub's may."""
+    found = getattr(user, "groups", None)
+    if found is None:
+        hub_user = getattr(user, "hub_user", None)
+        found = hub_user.get("groups") if isinstance(hub_user, dict) else None
+    return None if found is None else frozenset(map(str, found))
 
 
 def jupyter_class(route: Route) -> HandlerClass:

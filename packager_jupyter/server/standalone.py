@@ -12,13 +12,15 @@ import re
 from typing import TYPE_CHECKING
 
 from packager_jupyter.server.auth import Principal, local_owner
+from packager_jupyter.server.rules import Rule
+from packager_jupyter.shares.audience import SIGNED_IN, USER
 
 if TYPE_CHECKING:
     from packager_jupyter.server.auth import HostKind
     from packager_jupyter.server.base import PackagerHandler
-    from packager_jupyter.server.rules import Rule
     from packager_jupyter.shares.api_tokens import ApiTokens
 
+_READ_SHARES = Rule("share", "packager:shares", "read")
 _HEADER = re.compile(r"(?:bearer|token) +(\S+)", re.IGNORECASE)  # RFC 6750 2.1, and Jupyter's
 
 
@@ -58,6 +60,21 @@ class TokenAuthenticator:
         """Compare the action with the token's scopes."""
         allowed = {"api", f"api:{rule.action}"}
         return principal.scopes is None or not allowed.isdisjoint(principal.scopes)
+
+    async def visitor(self, handler: PackagerHandler) -> Principal | None:
+        """Return the owner of a token in the request that may read."""
+        principal = await self.principal(handler)
+        if principal is None or not await self.is_allowed(handler, principal, _READ_SHARES):
+            return None
+        return principal
+
+    def audiences(self, principal: Principal) -> frozenset[str]:  # noqa: ARG002
+        """Whoever has a token, by the name of its owner; nobody has told us of groups."""
+        return frozenset({SIGNED_IN, USER})
+
+    def sign_in_url(self, handler: PackagerHandler) -> str | None:  # noqa: ARG002
+        """Tokens come in a header only."""
+        return None
 
 
 def _digest(token: str) -> bytes:

@@ -31,6 +31,8 @@ COOKIE_PURPOSE = "share-cookie"
 FORM_PURPOSE = "share-form"
 IMAGES_PURPOSE = "share-images"
 FORM_LIFE_S = 3600
+AUDIENCE_TICKET_S = 60
+"""A ticket does not ask again who is in the audience, so it lives as long as a page loads."""
 MEMORY_S = 300
 MAX_REMEMBERED = 4096
 # An attacker with many addresses meets this one.
@@ -94,7 +96,10 @@ class Gate:
         The page on which they stand has an origin of its own, so browsers send no cookie for what
         is inside it.
         """
-        return self._pass(share, IMAGES_PURPOSE, now_s=now_s, key=self._images_key)[0]
+        longest_s = self._cookie_s if share.audience.is_anyone else AUDIENCE_TICKET_S
+        return self._pass(
+            share, IMAGES_PURPOSE, now_s=now_s, key=self._images_key, longest_s=longest_s
+        )[0]
 
     def is_image_ticket(self, share: Share, value: str, *, now_s: float) -> bool:
         """Whether `value` is a living image ticket of this share and of its present epoch."""
@@ -149,8 +154,16 @@ class Gate:
             self._start(share, password, address, now_s, (digest, outer))
             return outer
 
-    def _pass(self, share: Share, purpose: str, *, now_s: float, key: bytes) -> tuple[str, int]:
-        life_s = self._cookie_s
+    def _pass(
+        self,
+        share: Share,
+        purpose: str,
+        *,
+        now_s: float,
+        key: bytes,
+        longest_s: int | None = None,
+    ) -> tuple[str, int]:
+        life_s = self._cookie_s if longest_s is None else longest_s
         remaining_s = share.remaining_s(now_s)
         if remaining_s is not None:
             life_s = min(life_s, int(remaining_s))

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from packager_jupyter.errors import ShareNotFoundError
+from packager_jupyter.shares.audience import ANYBODY, read_audience
 from packager_jupyter.shares.tokens import format_segment
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
+
+    from packager_jupyter.shares.audience import Audience
 
 State = Literal["active", "not started", "expired", "revoked", "used up"]
 
@@ -33,6 +36,7 @@ class ShareInfo:
         Grows with each edit, for ``If-Match``.
     paths : tuple of str
         The part of the package that is shared (see `packages.part`); empty is all of it.
+    audience : Audience
     """
 
     id: str
@@ -52,6 +56,7 @@ class ShareInfo:
     token_prefix: str
     revision: int
     paths: tuple[str, ...] = ()
+    audience: Audience = ANYBODY
 
     def to_json(self) -> dict[str, Any]:
         """Return the share as the REST API and ``--json`` show it."""
@@ -73,6 +78,7 @@ class ShareInfo:
             "token_prefix": self.token_prefix,
             "revision": self.revision,
             "paths": list(self.paths),
+            "audience": self.audience.texts(),
         }
 
 
@@ -128,6 +134,7 @@ class Share:
     password_hash: str | None = field(repr=False)
     paths: tuple[str, ...] = ()
     created_s: int = 0
+    audience: Audience = ANYBODY
 
     @property
     def has_password(self) -> bool:
@@ -135,9 +142,14 @@ class Share:
         return self.password_hash is not None
 
     @property
+    def needs_password(self) -> bool:
+        """Whether the visitor must give the password: there is one, and no capability came."""
+        return self.password_hash is not None and not self.has_capability
+
+    @property
     def is_open(self) -> bool:
-        """Whether the link alone opens it: no password, or a capability in the path."""
-        return self.password_hash is None or self.has_capability
+        """Whether the link alone opens it, to anyone."""
+        return not self.needs_password and self.audience.is_anyone
 
     def remaining_s(self, now_s: float) -> float | None:
         """Seconds until the share expires, ``None`` when it never does."""
@@ -182,6 +194,7 @@ def info_of(row: Row[Any], now_s: float) -> ShareInfo:
         token_prefix=row.token_prefix,
         revision=row.revision,
         paths=paths_of(row),
+        audience=read_audience(row.audience),
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from packager_jupyter.shares.audience import read_audience
 from packager_jupyter.shares.freshness import ChangeMarker
 from packager_jupyter.shares.model import Share, paths_of, share_gone, state_of
 from packager_jupyter.shares.tokens import parse_segment, secret_hash
@@ -91,6 +92,7 @@ def _share_of(row: Row[Any], *, has_capability: bool) -> Share:
         password_hash=row.password_hash,
         paths=paths_of(row),
         created_s=row.created_s,
+        audience=read_audience(row.audience),
     )
 
 

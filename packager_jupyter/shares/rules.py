@@ -22,6 +22,27 @@ def check_expiry(expires_in_s: int | None, now_s: int) -> int | None:
     return now_s + expires_in_s
 
 
+def check_start(starts_in_s: int | None, now_s: int) -> int | None:
+    """Return the Unix second from which a share is open that opens `starts_in_s` from `now_s`."""
+    if starts_in_s is None:
+        return None
+    if not 0 <= starts_in_s <= MAX_LIFE_S:
+        raise BadInputError(
+            f"A share cannot begin in {starts_in_s} seconds.",
+            remedy="Give 0 to 20 years, or nothing to begin at once.",
+        )
+    return now_s + starts_in_s
+
+
+def check_window(starts_s: int | None, expires_s: int | None) -> None:
+    """Refuse a share that would end before it begins; both in Unix seconds."""
+    if starts_s is not None and expires_s is not None and expires_s <= starts_s:
+        raise BadInputError(
+            "The share would end before it begins.",
+            remedy="Let it end later, or begin earlier; both are counted from now.",
+        )
+
+
 def check_description(description: str) -> str:
     """Return `description` when it is a note, not a book."""
     if len(description) > MAX_DESCRIPTION_CHARS:

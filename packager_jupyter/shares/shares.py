@@ -6,32 +6,24 @@ id is worth nothing to another; every look-up by a visitor goes through the hash
 
 from __future__ import annotations
 
-import json
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from packager_jupyter.errors import (
-    BadInputError,
-    PackagerError,
-    RevisionMismatchError,
-    ShareNotFoundError,
-)
+from packager_jupyter.errors import PackagerError, RevisionMismatchError, ShareNotFoundError
 from packager_jupyter.keys import derive_key
-from packager_jupyter.packages.names import shown
-from packager_jupyter.packages.part import PathFilter
+from packager_jupyter.shares.audience import WITHOUT_HOST
 from packager_jupyter.shares.gate import Gate
-from packager_jupyter.shares.model import CreatedShare, info_of, paths_of, share_gone
+from packager_jupyter.shares.model import CreatedShare, info_of, share_gone
 from packager_jupyter.shares.opener import Opener
 from packager_jupyter.shares.passwords import Passwords, check_new_password
-from packager_jupyter.shares.rules import check_description, check_expiry, check_max_downloads
+from packager_jupyter.shares.terms import columns_of
 from packager_jupyter.shares.tokens import (
     PREFIX_CHARS,
-    check_slug,
     format_segment,
     new_capability,
     new_token,
@@ -43,39 +35,32 @@ from packager_jupyter.shares.uses import Uses
 from packager_jupyter.store.schema import share as table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy import Row
 
     from packager_jupyter.config import Settings
     from packager_jupyter.shares.model import Share, ShareInfo
+    from packager_jupyter.shares.terms import HasVersions
     from packager_jupyter.store.database import Database
 
 _log = logging.getLogger(__name__)
 
 
-class Unchanged:
-    """Type of `UNCHANGED`, the default of everything that `Shares.update` may leave alone."""
-
-
-UNCHANGED: Final = Unchanged()
-
-
-class HasUnmatched(Protocol):
-    """The part of `packages.version.Version` that shares need."""
-
-    @property
-    def unmatched(self) -> tuple[str, ...]:
-        """Entries of a path filter that match nothing."""
-        ...
-
-
-class HasVersions(Protocol):
-    """The part of `packages.catalog.Packages` that shares need."""
-
-    def version(self, name: str, ref: str = "latest", *, paths: Sequence[str] = ()) -> HasUnmatched:
-        """Return a version, or a part of one, or raise `PackageNotFoundError`."""
-        ...
+CHANGEABLE = frozenset(
+    {
+        "version",
+        "paths",
+        "audience",
+        "password",
+        "starts_in_s",
+        "expires_in_s",
+        "description",
+        "slug",
+        "max_downloads",
+    }
+)
+"""What `Shares.update` takes."""
 
 
 class Shares:
@@ -129,6 +114,9 @@ class Shares:
         slug: str | None = None,
         max_downloads: int | None = None,
         paths: Sequence[str] = (),
+        audience: Sequence[str] = (),
+        starts_in_s: int | None = None,
+        checkable: Collection[str] = WITHOUT_HOST,
     ) -> CreatedShare:
         """Share a published version of `package`, or always its latest.
 
@@ -149,6 +137,12 @@ class Shares:
         paths : sequence of str
             The part to share: files, folders, patterns (see `packages.part.PathFilter`). Each must
             match something now. Empty shares everything.
+        audience : sequence of str
+            Who may read it (see `shares.audience`); empty is anyone.
+        starts_in_s : int, optional
+            Seconds until the share opens; ``None`` is now.
+        checkable : collection of str
+            Kinds of audience that the host can check.
 
         Raises
         ------
@@ -157,19 +151,21 @@ class Shares:
         BadInputError
             A value is out of its range.
         """
-        paths = self._check_part(package, version, paths)
         now_s = int(self._clock())
-        share_id = "sh_" + secrets.token_hex(12)
-        values: dict[str, Any] = {
-            "package": package,
+        given = {
             "version": version,
-            "owner": owner,
-            "description": check_description(description),
-            "slug": check_slug(slug) if slug else None,
-            "expires_s": check_expiry(expires_in_s, now_s),
-            "max_downloads": check_max_downloads(max_downloads),
-            "path_filter": json.dumps(paths) if paths else None,
+            "paths": paths,
+            "audience": audience,
+            "starts_in_s": starts_in_s,
+            "expires_in_s": expires_in_s,
+            "description": description,
+            "slug": slug,
+            "max_downloads": max_downloads,
         }
+        values = columns_of(
+            given, package=package, packages=self._packages, now_s=now_s, checkable=checkable
+        )
+        share_id = "sh_" + secrets.token_hex(12)
         locked, capability = self._locked_by(password)
         linked, token = self._linked(share_id)
         with self._db.begin() as connection:
@@ -179,8 +175,9 @@ class Shares:
                     epoch=1,
                     created_s=now_s,
                     uses=0,
-                    audience={"kind": "anyone"},
                     revision=1,
+                    package=package,
+                    owner=owner,
                     **values,
                     **locked,
                     **linked,
@@ -249,49 +246,40 @@ class Shares:
         share_id: str,
         owner: str,
         *,
-        version: str | Unchanged | None = UNCHANGED,
-        password: str | Unchanged | None = UNCHANGED,
-        expires_in_s: int | Unchanged | None = UNCHANGED,
-        description: str | Unchanged = UNCHANGED,
-        slug: str | Unchanged | None = UNCHANGED,
-        max_downloads: int | Unchanged | None = UNCHANGED,
-        paths: Sequence[str] | Unchanged = UNCHANGED,
         revision: int | None = None,
+        checkable: Collection[str] = WITHOUT_HOST,
+        **given: Any,
     ) -> CreatedShare:
-        """Change what is given and leave the rest; arguments as in `create`.
+        """Change what is given and leave the rest; names and meanings as in `create`.
 
         A new password (or ``None``, which takes it away) voids every cookie and the old
-        capability; the new capability stands in the answer.
+        capability; the new capability stands in the answer. Another audience voids cookies too.
 
         Raises
         ------
         RevisionMismatchError
             `revision` is given and not the present one.
         """
+        unknown = given.keys() - CHANGEABLE
+        if unknown:
+            raise TypeError(f"a share has no {min(unknown)}")
         row = self._row(share_id, owner)
         if revision is not None and revision != row.revision:
             raise _changed_elsewhere()
-        changes: dict[str, Any] = {}
+        changes = columns_of(
+            given,
+            package=row.package,
+            packages=self._packages,
+            now_s=int(self._clock()),
+            checkable=checkable,
+            row=row,
+        )
         capability = None
-        if not (isinstance(version, Unchanged) and isinstance(paths, Unchanged)):
-            new_version = row.version if isinstance(version, Unchanged) else version
-            new_paths = paths_of(row) if isinstance(paths, Unchanged) else paths
-            checked = self._check_part(row.package, new_version, new_paths)
-            changes |= {
-                "version": new_version,
-                "path_filter": json.dumps(checked) if checked else None,
-            }
-        if not isinstance(password, Unchanged):
-            locked, capability = self._locked_by(password)
-            changes |= {**locked, "epoch": row.epoch + 1}
-        if not isinstance(expires_in_s, Unchanged):
-            changes["expires_s"] = check_expiry(expires_in_s, int(self._clock()))
-        if not isinstance(description, Unchanged):
-            changes["description"] = check_description(description)
-        if not isinstance(slug, Unchanged):
-            changes["slug"] = check_slug(slug) if slug else None
-        if not isinstance(max_downloads, Unchanged):
-            changes["max_downloads"] = check_max_downloads(max_downloads)
+        if "password" in given:
+            locked, capability = self._locked_by(given["password"])
+            changes |= locked
+        if "password" in given or changes.get("audience", row.audience) != row.audience:
+            changes["epoch"] = row.epoch + 1
         if changes:
             self._change(row, owner, changes)
         token = unseal(row.token_sealed, share_id=share_id, key=self._seal_key)
@@ -341,19 +329,6 @@ class Shares:
         self._passwords.close()
         self._uses.close()
         self._opener.close()
-
-    def _check_part(
-        self, package: str, version: str | None, paths: Sequence[str]
-    ) -> tuple[str, ...]:
-        """Return the path filter as it is kept when all that is to be shared exists."""
-        checked = PathFilter(paths).paths if paths else ()
-        found = self._packages.version(package, version or "latest", paths=checked)
-        if checked and found.unmatched:
-            raise BadInputError(
-                f"Nothing in {package} matches {shown(found.unmatched[0])}.",
-                remedy=f"List what is there: packager show {package}@{version or 'latest'}",
-            )
-        return checked
 
     def _row(self, share_id: str, owner: str) -> Row[Any]:
         query = select(table).where(table.c.id == share_id, table.c.owner == owner)

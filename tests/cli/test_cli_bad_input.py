@@ -257,6 +257,62 @@ def test_shares_that_are_not_there_or_cannot_be(lake):
     assert states == ["revoked"]
 
 
+def test_a_share_is_changed_and_gets_another_link(lake):
+    lake.ok("publish", "p")
+    path = lake.ok("show", "p@latest", "--json").json["items"][0]["path"]
+    options = ("--path", path, "--audience", "user:ann", "--not-before", "2h", "--expires", "7d")
+    made = lake.ok("share", "p", *options, "--json").json
+    share = made["share"]
+    assert (share["paths"], share["audience"], share["state"]) == (
+        [path],
+        ["user:ann"],
+        "not started",
+    )
+    assert share["id"] in lake.ok("shares", "ls").out
+    lake.ok("shares", "edit", share["id"], "--description", "for ann", "--slug", "word")
+    cleared = ("path", "audience", "not-before", "expires", "slug")
+    clears = [word for name in cleared for word in ("--clear", name)]
+    edited = lake.ok("shares", "edit", share["id"], *clears, "--json").json
+    assert edited["share"] | {"revision": 0} == share | {
+        "revision": 0,
+        "paths": [],
+        "audience": ["anyone"],
+        "state": "active",
+        "starts_s": None,
+        "expires_s": None,
+        "description": "for ann",
+    }
+    locked = lake.ok(
+        "shares", "edit", share["id"], "--password-stdin", "--json", stdin="sesame open\n"
+    )
+    assert locked.json["capability_url"]
+    assert lake.ok("shares", "link", share["id"], "--json").json["url"] == made["url"]
+    rotated = lake.ok("shares", "rotate", share["id"], "--json").json
+    assert rotated["url"] != made["url"]
+    assert lake.ok("shares", "link", share["id"], "--json").json["url"] == rotated["url"]
+
+
+def test_changes_of_a_share_that_cannot_be(lake):
+    lake.ok("publish", "p")
+    share = lake.ok("share", "p", "--json").json["share"]["id"]
+    for options in (
+        ("--path", "no/such/thing"),
+        ("--path", "/absolute"),
+        ("--audience", "everyone"),
+        ("--audience", "group:staff"),
+        ("--not-before", "2d", "--expires", "1d"),
+        ("--version", "7"),
+    ):
+        assert lake.fails("shares", "edit", share, *options, "--json").code == 1, options
+    for options in ((), ("--clear", "slug", "--slug", "word"), ("--not-before", "tomorrow")):
+        lake.fails("shares", "edit", share, *options, code=2)
+    assert lake.fails("shares", "edit", "sh_0", "--slug", "word").code == 1
+    assert lake.fails("shares", "rotate", "sh_0").code == 1
+    assert lake.fails("shares", "link", "sh_0").code == 1
+    date = ("--not-before", "2001-01-01", "--expires", "2040-01-01T12:00Z", "--json")
+    assert lake.ok("shares", "edit", share, *date).json["share"]["state"] == "active"
+
+
 def test_a_data_folder_that_cannot_be_used(cli):
     file = cli.home / "file"
     file.write_text("x")

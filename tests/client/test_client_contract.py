@@ -14,6 +14,7 @@ from packager_jupyter.errors import (
     ObjectNotFoundError,
     PackageNotFoundError,
     PathNotFoundError,
+    RevisionMismatchError,
     ShareNotFoundError,
     SourceNotFoundError,
 )
@@ -167,6 +168,45 @@ def test_shares_come_and_go(curated):
     assert made["token"] not in repr(curated.shares.list())
     curated.shares.revoke(made["share"]["id"])
     assert curated.shares.list()[0]["state"] == "revoked"
+
+
+def test_shares_change_and_get_another_link(curated):
+    curated.packages.publish("lab/ocean")
+    made = curated.shares.create(
+        "lab/ocean", starts_in_s=3600, expires_in_s=7200, audience=["signed-in"]
+    )
+    share = made["share"]
+    assert (share["state"], share["audience"], share["paths"]) == (
+        "not started",
+        ["signed-in"],
+        [],
+    )
+    changed = curated.shares.update(
+        share["id"],
+        revision=share["revision"],
+        password="open sesame",
+        starts_in_s=None,
+        audience=None,
+        description="for the reviewers",
+        slug="ocean",
+    )
+    assert changed["share"]["state"] == "active"
+    assert changed["share"]["audience"] == ["anyone"]
+    assert changed["share"]["expires_s"] == share["expires_s"]
+    assert changed["share"]["description"] == "for the reviewers"
+    assert changed["capability_url"]
+    assert made["token"] == changed["token"]
+    with pytest.raises(RevisionMismatchError):
+        curated.shares.update(share["id"], revision=share["revision"], description="late")
+    for wrong in ({"paths": ["no/such/folder"]}, {"nothing": 1}, {"expires_in_s": 5}):
+        with pytest.raises(BadInputError):
+            curated.shares.update(share["id"], **wrong)
+    rotated = curated.shares.rotate(share["id"])
+    assert rotated["token"] != made["token"]
+    assert rotated["capability_url"] != changed["capability_url"]
+    assert curated.shares.link(share["id"]) == rotated["url"]
+    with pytest.raises(ShareNotFoundError):
+        curated.shares.rotate("sh_000")
 
 
 def test_failures_are_the_same_classes_everywhere(client):

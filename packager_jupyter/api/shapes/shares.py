@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
 from packager_jupyter.api.models import Range
 from packager_jupyter.api.shapes.common import UnixSeconds  # noqa: TC001  # read at run time
+
+Audience = Annotated[
+    list[str], "`anyone` or `signed-in` alone, or any number of `user:NAME` and `group:NAME`."
+]
+Paths = Annotated[
+    list[str],
+    "Share a part: files, folders, patterns such as `*.tif`. Empty: everything.",
+]
 
 
 class ShareShown(TypedDict):
@@ -27,7 +35,9 @@ class ShareShown(TypedDict):
     last_used_s: UnixSeconds | None
     state: Literal["active", "not started", "expired", "revoked", "used up"]
     token_prefix: str
-    revision: int
+    revision: Annotated[int, "Grows with each change; send it with one to change only this state."]
+    paths: Annotated[list[str], "The part that is shared; empty is everything."]
+    audience: Audience
 
 
 class ShareList(TypedDict):
@@ -50,6 +60,28 @@ class NewShare:
     description: Annotated[str, "A note of the owner; visitors do not see it."] = ""
     slug: Annotated[str | None, "A readable word in the link."] = None
     max_downloads: Annotated[int, Range(1)] | None = None
+    paths: Paths = field(default_factory=list)
+    audience: Audience = field(default_factory=lambda: ["anyone"])
+    starts_in_s: Annotated[int, Range(0)] | None = None
+
+
+@dataclass
+class ShareChange:
+    """What to change of a share; what is absent stays, null clears.
+
+    A new password, or none, ends cookies and the old capability; the new one is in the answer.
+    """
+
+    version: Annotated[str | None, "A version, or `latest` or null: always the newest."] = None
+    password: str | None = None
+    expires_in_s: Annotated[int, Range(60)] | None = None
+    description: str | None = None
+    slug: str | None = None
+    max_downloads: Annotated[int, Range(1)] | None = None
+    paths: Paths | None = None
+    audience: Audience | None = None
+    starts_in_s: Annotated[int, Range(0)] | None = None
+    revision: Annotated[int | None, "Refuse with 412 unless the share has this revision."] = None
 
 
 class CreatedShare(TypedDict):

@@ -1,17 +1,20 @@
-"""Shares over REST: make, list, copy the link again, end."""
+"""Shares over REST: make, list, change, copy the link again, give another link, end."""
 
 from __future__ import annotations
 
 from packager_jupyter.api import shares as api
+from packager_jupyter.api.models import read
 from packager_jupyter.api.shapes.shares import (
     CreatedShare,
     Link,
     NewShare,
+    ShareChange,
     ShareList,
     ShareShown,
 )
 from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.rules import Operation, Route, Rule
+from packager_jupyter.server.strict_json import parse_json
 
 RESOURCE = "packager:shares"
 
@@ -32,6 +35,7 @@ class SharesHandler(ApiHandler):
             new,
             owner=self.principal.name,
             public_url=self.public_url,
+            checkable=self.authenticator.audiences(self.principal),
         )
         await self.audit("share.create", created["share"]["id"])
         self.write_json(created, status=201)
@@ -44,6 +48,22 @@ class ShareHandler(ApiHandler):
         """Show one share."""
         info = await self.call(self.services.shares.get, share, self.principal.name)
         self.write_json(info.to_json())
+
+    async def patch(self, share: str) -> None:
+        """Change what the body names."""
+        body = parse_json(self.body)
+        change = read(ShareChange, body)
+        changed = await self.call(
+            api.change_share,
+            self.services,
+            share,
+            {name: getattr(change, name) for name in body},
+            owner=self.principal.name,
+            public_url=self.public_url,
+            checkable=self.authenticator.audiences(self.principal),
+        )
+        await self.audit("share.update", share)
+        self.write_json(changed)
 
     async def delete(self, share: str) -> None:
         """End a share at once."""
@@ -66,6 +86,22 @@ class ShareLinkHandler(ApiHandler):
         )
         await self.audit("share.link", share)
         self.write_json(link)
+
+
+class ShareRotateHandler(ApiHandler):
+    """``api/v1/shares/<id>/rotate``."""
+
+    async def post(self, share: str) -> None:
+        """Give the share another link."""
+        rotated = await self.call(
+            api.rotate_share,
+            self.services,
+            share,
+            owner=self.principal.name,
+            public_url=self.public_url,
+        )
+        await self.audit("share.rotate", share)
+        self.write_json(rotated)
 
 
 SHARE_API_ROUTES = [
@@ -102,6 +138,16 @@ SHARE_API_ROUTES = [
                 "read",
                 Operation(summary="One share", responses={200: ShareShown}),
             ),
+            "PATCH": Rule(
+                "user",
+                RESOURCE,
+                "write",
+                Operation(
+                    summary="Change a share; what is absent stays, null clears",
+                    request=ShareChange,
+                    responses={200: CreatedShare},
+                ),
+            ),
             "DELETE": Rule(
                 "user",
                 RESOURCE,
@@ -123,5 +169,21 @@ SHARE_API_ROUTES = [
             )
         },
         "The link of a share",
+    ),
+    Route(
+        "api/v1/shares/{share}/rotate",
+        ShareRotateHandler,
+        {
+            "POST": Rule(
+                "user",
+                RESOURCE,
+                "write",
+                Operation(
+                    summary="Another link; the old one, its capability and all cookies end at once",
+                    responses={200: CreatedShare},
+                ),
+            )
+        },
+        "A new link for a share",
     ),
 ]

@@ -20,16 +20,19 @@ from packager_jupyter.errors import (
     PackagerError,
     PasswordRequiredError,
     ShareNotFoundError,
+    SignInRequiredError,
 )
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.share.faults import for_visitors
 from packager_jupyter.server.share.pages import PLAIN_POLICY, render_page, static_files
 from packager_jupyter.server.share.state import share_state
+from packager_jupyter.shares.model import share_gone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from packager_jupyter.packages.version import Version
+    from packager_jupyter.server.auth import Principal
     from packager_jupyter.server.failures import Failure
     from packager_jupyter.server.share.state import ShareState
     from packager_jupyter.shares.model import Share
@@ -38,6 +41,8 @@ COOKIE = "packager_share"
 FORM_COOKIE = "packager_form"
 SHARE_HEADER = "X-Share-Token"
 NO_TICKET = "-"
+ALLOWED_HEADERS = f"Range, If-Range, If-None-Match, If-Modified-Since, Content-Type, {SHARE_HEADER}"
+PREFLIGHT_S = 600
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_")
 
 
@@ -46,6 +51,7 @@ class ShareHandler(PackagerHandler):
 
     audit_action: ClassVar[str] = "share.read"
     share: Share | None = None
+    visitor: Principal | None = None
     segment = ""
     was_wrong = False
 
@@ -62,9 +68,11 @@ class ShareHandler(PackagerHandler):
         Raises
         ------
         ShareNotFoundError
-            Unknown, expired, revoked, used up or not started.
+            Unknown, expired, revoked, used up, not started, or not for this person.
         PasswordRequiredError
             Locked, and nothing that opens it came along.
+        SignInRequiredError
+            For people who have signed in, and nobody has.
         RateLimitedError, BusyError
             See `shares.gate.Gate.try_password`.
         """
@@ -72,7 +80,9 @@ class ShareHandler(PackagerHandler):
         if share.is_open:
             # Needs no cookie: whoever has the link may read it from any page.
             self._headers["Access-Control-Allow-Origin"] = "*"
-        elif not self._has_cookie(share):
+            return share
+        await self.check_audience(share)
+        if share.needs_password and not self._has_cookie(share):
             password = self._sent_password()
             if password is None:
                 raise _locked()
@@ -96,6 +106,25 @@ class ShareHandler(PackagerHandler):
                 raise
         self.share = share
         return share
+
+    async def check_audience(self, share: Share) -> None:
+        """Let nobody pass who is not in the share's audience, as it is at this moment.
+
+        Raises
+        ------
+        SignInRequiredError
+            Nobody has said who asks.
+        ShareNotFoundError
+            Somebody else has: for them there is no such share.
+        """
+        if share.audience.is_anyone:
+            return
+        visitor = self.visitor = await self.authenticator.visitor(self)
+        if visitor is None:
+            raise _nobody()
+        if not share.audience.admits(visitor.as_visitor):
+            self.note("share.audience", "refused")
+            raise share_gone()
 
     async def is_password(self, share: Share | None, password: str) -> bool:
         """Check a password off the event loop; a wrong one goes into the audit."""
@@ -126,6 +155,23 @@ class ShareHandler(PackagerHandler):
             return None
         _, colon, password = decoded.partition(b":")
         return password.decode("utf-8", "replace") if colon else None
+
+    async def options(self, share: str = "", **_path: str) -> None:
+        """Tell a page of another origin what it may ask for; of a locked share: nothing.
+
+        Open shares are read from anywhere without cookies (Fetch standard, CORS protocol).
+        """
+        self.set_status(204)
+        self.set_header("Allow", self._allow())
+        try:
+            is_open = (await self.find(share)).is_open
+        except ShareNotFoundError:
+            is_open = False
+        if is_open:
+            self.set_header("Access-Control-Allow-Origin", "*")
+            self.set_header("Access-Control-Allow-Methods", self._allow())
+            self.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
+            self.set_header("Access-Control-Max-Age", str(PREFLIGHT_S))
 
     # -- what is shared ---------------------------------------------------------------------------
 
@@ -170,7 +216,8 @@ class ShareHandler(PackagerHandler):
     def note(self, action: str, result: str) -> None:
         """Write an access into the audit, a moment later."""
         what = self.share.id if self.share else "share"
-        self.services.audit.note("visitor", self.client_ip, action, what, result, self.request_id)
+        who = self.visitor.name if self.visitor else "visitor"
+        self.services.audit.note(who, self.client_ip, action, what, result, self.request_id)
 
     # -- addresses --------------------------------------------------------------------------------
 
@@ -247,8 +294,12 @@ class ShareHandler(PackagerHandler):
 
     def render_failure(self, failure: Failure) -> None:
         """Finish with a page for a browser, JSON for everybody else."""
-        self.clear_header("Access-Control-Allow-Origin")
+        if self.share is not None and self.share.is_open:
+            self.set_header("Access-Control-Allow-Origin", "*")
         code = failure.body["code"]
+        if code == SignInRequiredError.code:
+            # RFC 9110 11.6.1 wants a challenge; no browser asks anything for these two.
+            self.set_header("WWW-Authenticate", 'Bearer realm="share"')
         if code == PasswordRequiredError.code:
             # A browser gets a form; Basic would make it pop up its own dialogue (RFC 9110 11.6.1
             # wants a challenge, and an unknown one is ignored).
@@ -266,7 +317,11 @@ class ShareHandler(PackagerHandler):
                 title=responses.get(failure.status, "Error"),
                 failure=failure.body,
                 is_gone=code == ShareNotFoundError.code,
+                sign_in_url=self._sign_in_url(code),
             )
+
+    def _sign_in_url(self, code: str) -> str | None:
+        return self.authenticator.sign_in_url(self) if code == SignInRequiredError.code else None
 
     def _send_locked(self, share: Share, failure: Failure) -> None:
         nonce = secrets.token_urlsafe(16)
@@ -293,6 +348,14 @@ def _locked() -> PasswordRequiredError:
         "This share is protected by a password.",
         remedy="Open the link in a browser, or send the password with HTTP Basic (any user name) "
         f"or in the header {SHARE_HEADER}.",
+    )
+
+
+def _nobody() -> SignInRequiredError:
+    return SignInRequiredError(
+        "This share is for people who have signed in.",
+        remedy="Sign in to this server and open the link again; tools send a token in the "
+        "Authorization header.",
     )
 
 

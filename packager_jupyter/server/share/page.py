@@ -134,7 +134,7 @@ class PageHandler(ShareHandler):
             "page": page,
             "folder_totals": version.totals(listing.path) if listing.path else totals,
             "recipes": _recipes(share, version, share_url),
-            "needs_password": not share.is_open,
+            "needs_password": share.needs_password,
             "quote": quote,
         }
 
@@ -225,7 +225,7 @@ def _recipes(share: Share, version: Version, share_url: str) -> list[RecipeGroup
         share_url=share_url,
         name=version.name,
         version=version.version,
-        is_locked=not share.is_open,
+        is_locked=share.needs_password,
         files=version.totals().files,
         examples=examples,
     )

@@ -33,6 +33,7 @@ class UnlockHandler(ShareHandler):
             # Takes as long as it does where there is a share.
             await self.is_password(None, fields.get("password", ""))
             raise
+        await self.check_audience(opened)
         now_s = time.time()
         gate = self.services.shares.gate
         nonce = self.get_cookie(FORM_COOKIE) or ""
