@@ -31,7 +31,7 @@ from packager_jupyter.oci.feed_names import (
     is_truth,
     repository_for,
 )
-from packager_jupyter.oci.feed_state import fold
+from packager_jupyter.oci.feed_state import ProjectState
 from packager_jupyter.oci.manifest import (
     EMPTY,
     EMPTY_BYTES,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from packager_jupyter.oci.base import Descriptor, OciStore
-    from packager_jupyter.oci.feed_state import FeedGuard, ProjectState
+    from packager_jupyter.oci.feed_state import FeedGuard
 
 EVENT_TYPE = "application/vnd.packager-jupyter.feed.event.v1"
 EVENT_CONFIG_TYPE = "application/vnd.packager-jupyter.feed.event.config.v1+json"
@@ -325,7 +325,7 @@ class Feed:
         store_index(self.store, repo, rows)
         with self._lock:
             self._cache.pop(repo, None)
-        return fold(project, rows)
+        return ProjectState(project, rows)
 
     def _rebuild(
         self,
@@ -348,7 +348,7 @@ class Feed:
         if not is_indexed and (is_reader or len(missing) > _FEW):
             store_index(self.store, repo, rows)
             is_indexed = True
-        state = fold(project, rows)
+        state = ProjectState(project, rows)
         with self._lock:
             self._cache[repo] = _Cached(tags, rows, state, is_indexed=is_indexed, stamp=None)
             self._cache.move_to_end(repo)

@@ -1,4 +1,4 @@
-"""What a project of a feed holds: its releases and events, folded from the rows of the index.
+"""What a project of a feed holds: its releases and events, made from the rows of the index.
 
 Also the Protocol of whoever says what a feed may take; the limits themselves are no business of
 the OCI store.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from packager_jupyter.oci.feed_names import EVENT_PREFIX
@@ -42,26 +43,49 @@ class Release:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
 class ProjectState:
-    """What a project holds now.
+    """What a project holds at one moment; worked out where somebody looks.
 
-    Attributes
+    Parameters
     ----------
-    releases : mapping of tag to Release
-        In tag order.
-    events : sequence of mapping
-        Payloads of the events, oldest first.
-    event_tags : frozenset of str
-    etag : str
-        Changes exactly when releases or events do; key for rendered pages.
+    project : str
+    rows : mapping of tag to row
+        Rows of the index, in tag order.
     """
 
-    project: str
-    releases: Mapping[str, Release]
-    events: Sequence[Mapping[str, Any]]
-    event_tags: frozenset[str]
-    etag: str
+    def __init__(self, project: str, rows: Mapping[str, Any]) -> None:
+        self.project = project
+        self._rows = rows
+
+    @cached_property
+    def event_tags(self) -> frozenset[str]:
+        """Tags of the events."""
+        return frozenset(tag for tag in self._rows if tag.startswith(EVENT_PREFIX))
+
+    @cached_property
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """Payloads of the events, oldest first."""
+        return [self._rows[tag]["config"] for tag in sorted(self.event_tags)]
+
+    @cached_property
+    def releases(self) -> Mapping[str, Release]:
+        """Releases by tag, in tag order."""
+        events = self.event_tags
+        rows = self._rows.items()
+        return {tag: Release(tag=tag, **row) for tag, row in rows if tag not in events}
+
+    @cached_property
+    def etag(self) -> str:
+        """Changes exactly when releases or events do; key for rendered pages."""
+        digest = hashlib.sha256()
+        for tag, row in self._rows.items():
+            digest.update(f"{tag}={row['digest']}\n".encode())
+        return digest.hexdigest()[:32]
+
+    def release(self, tag: str) -> Release | None:
+        """Return one release, without a look at the others."""
+        row = self._rows.get(tag)
+        return None if row is None or tag in self.event_tags else Release(tag=tag, **row)
 
 
 class FeedGuard(Protocol):
@@ -77,16 +101,3 @@ class FeedGuard(Protocol):
 
     def free(self, project: str, size_bytes: int) -> None:
         """Give bytes back."""
-
-
-def fold(project: str, rows: Mapping[str, Any]) -> ProjectState:
-    """Return the state that rows of the index (by tag, in tag order) stand for."""
-    releases, events, digest = {}, [], hashlib.sha256()
-    for tag, row in rows.items():
-        digest.update(f"{tag}={row['digest']}\n".encode())
-        if tag.startswith(EVENT_PREFIX):
-            events.append(row["config"])
-        else:
-            releases[tag] = Release(tag=tag, **row)
-    event_tags = frozenset(rows.keys() - releases.keys())
-    return ProjectState(project, releases, events, event_tags, digest.hexdigest()[:32])

@@ -142,6 +142,7 @@ class LayoutStore:
             self.write_layout_file(repo)
             self._settle_folders(folder)
         write_atomic(target, index.to_bytes())
+        self._cache.keep(target, index)
 
     def write_layout_file(self, repo: str) -> None:
         """Write the ``oci-layout`` file by which other tools know a layout."""

@@ -11,6 +11,7 @@ the grace is over. Entries that never had a tag (pushed by digest, referrers) ca
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -38,8 +39,10 @@ RESERVED_KEYS = frozenset({ANNOTATION_REF_NAME, UNTAGGED_KEY})
 
 _SETTLED_NS = 100_000_000
 _MAX_CACHED = 1024
+_MAX_HELD = 64
 
 Entry = dict[str, Any]
+Stamp = tuple[int, int, int]
 
 
 def _tag(entry: Entry) -> str | None:
@@ -133,7 +136,11 @@ class LayoutIndex:
             if other is not moved and not (other["digest"] == entry["digest"] and not _tag(other))
         ]
         lost = [] if moved is None else [moved]
-        return self._replace([*rest, entry], lost=lost, keep=keep)
+        changed = self._replace([*rest, entry], lost=lost, keep=keep)
+        if tag is not None:
+            # Taken over instead of read anew from every entry, as a project may have thousands.
+            changed.__dict__["tags"] = {**self.tags, tag: entry}
+        return changed
 
     def without_tag(self, tag: str, *, keep: Callable[[Descriptor], bool]) -> LayoutIndex:
         """Take a tag away; `keep` as in `with_entry`."""
@@ -172,40 +179,46 @@ class LayoutIndex:
         return LayoutIndex(self.document, tuple(entries))
 
 
+@dataclass(slots=True)
+class _Known:
+    stamp: Stamp
+    index: LayoutIndex
+    held: int | None  # descriptor of the file, while it is too young to be told by its stamp
+
+
 class IndexCache:
     """Parsed ``index.json`` files by path, each as long as the file is the same one.
 
     The file is only ever replaced by rename, so time, size and inode tell it apart, except when
-    two replacements fall into one tick of the file system's clock and the inode number is used
-    again: a file is therefore only cached once it is older than such a tick.
+    replacements fall into one tick of the file system's clock and the inode number is used again.
+    A file younger than such a tick is therefore held open, so that its inode stays taken.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[Path, tuple[tuple[int, int, int], LayoutIndex]] = OrderedDict()
+        self._known: OrderedDict[Path, _Known] = OrderedDict()
+        self._held: OrderedDict[Path, None] = OrderedDict()
 
     def load(self, path: Path, *, where: str) -> LayoutIndex:
         """Return the index at `path`, or an empty one when there is no file."""
         try:
-            stat = path.stat()
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            with self._lock:
-                known = self._known.get(path)
-                if known and known[0] == stamp:
-                    self._known.move_to_end(path)
-                    return known[1]
-            now_ns = time.time_ns()
-            body = path.read_bytes()
+            found = self._find(path)
+            if found is not None:
+                return found
+            with path.open("rb") as file:
+                body = file.read()
+                stat = os.fstat(file.fileno())
+                index = LayoutIndex.from_bytes(body, where=where)
+                if len(body) == stat.st_size:
+                    self._keep(path, stat, index, file.fileno())
         except (FileNotFoundError, NotADirectoryError):
             return LayoutIndex.empty()
-        index = LayoutIndex.from_bytes(body, where=where)
-        # A replacement between stat and read gives another stamp next time, so it does no harm.
-        if now_ns - stat.st_mtime_ns > _SETTLED_NS and len(body) == stat.st_size:
-            with self._lock:
-                self._known[path] = (stamp, index)
-                if len(self._known) > _MAX_CACHED:
-                    self._known.popitem(last=False)
         return index
+
+    def keep(self, path: Path, index: LayoutIndex) -> None:
+        """Remember what was just written to `path`; only while nobody else may write it."""
+        with path.open("rb") as file:
+            self._keep(path, os.fstat(file.fileno()), index, file.fileno())
 
     def stamp(self, path: Path) -> object | None:
         """Return what tells this file from every other one at `path`; None while too young."""
@@ -213,11 +226,61 @@ class IndexCache:
             stat = path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if time.time_ns() - stat.st_mtime_ns <= _SETTLED_NS:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        return None if _is_young(stat) else _stamp(stat)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
+            for path in list(self._held):
+                self._let_go(path)
             self._known.clear()
+
+    def _find(self, path: Path) -> LayoutIndex | None:
+        with self._lock:
+            known = self._known.get(path)
+            stat = path.stat()
+            if known is None or known.stamp != _stamp(stat):
+                return None
+            if known.held is not None and not _is_young(stat):
+                self._let_go(path)
+            self._known.move_to_end(path)
+            return known.index
+
+    def _keep(self, path: Path, stat: os.stat_result, index: LayoutIndex, file: int) -> None:
+        with self._lock:
+            self._let_go(path)
+            self._let_settled_go()
+            held = os.dup(file) if _is_young(stat) else None
+            self._known[path] = _Known(_stamp(stat), index, held)
+            self._known.move_to_end(path)
+            if held is not None:
+                self._held[path] = None
+                if len(self._held) > _MAX_HELD:
+                    oldest = next(iter(self._held))
+                    self._let_go(oldest)
+                    del self._known[oldest]
+            if len(self._known) > _MAX_CACHED:
+                oldest = next(iter(self._known))
+                self._let_go(oldest)
+                del self._known[oldest]
+
+    def _let_settled_go(self) -> None:
+        for path in list(self._held):
+            if time.time_ns() - self._known[path].stamp[0] <= _SETTLED_NS:
+                return
+            self._let_go(path)
+
+    def _let_go(self, path: Path) -> None:
+        known = self._known.get(path)
+        if known is not None and known.held is not None:
+            os.close(known.held)
+            known.held = None
+        self._held.pop(path, None)
+
+
+def _stamp(stat: os.stat_result) -> Stamp:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def _is_young(stat: os.stat_result) -> bool:
+    return time.time_ns() - stat.st_mtime_ns <= _SETTLED_NS

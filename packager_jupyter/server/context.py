@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from packager_jupyter.server.jobs import JobTable
 from packager_jupyter.server.metrics import Metrics
 from packager_jupyter.server.pool import BoundedPool
+from packager_jupyter.server.registry.admission import Admissions
 
 if TYPE_CHECKING:
     from packager_jupyter.errors import PackagerError
@@ -27,6 +28,8 @@ class ServerContext:
     root_relative : str or None
         Jupyter's root to `Settings.root_dir`, as Jupyter's contents API names it; None without
         Jupyter or when drafts live outside its root.
+    admissions : Admissions
+        Who was let in to which feed.
     in_flight : set of PackagerHandler
         Requests that are being answered.
     start_error : PackagerError or None
@@ -40,6 +43,7 @@ class ServerContext:
     pool: BoundedPool = field(default_factory=BoundedPool)
     jobs: JobTable = field(default_factory=JobTable)
     metrics: Metrics = field(default_factory=Metrics)
+    admissions: Admissions = field(default_factory=Admissions)
     in_flight: set[PackagerHandler] = field(default_factory=set)
     start_error: PackagerError | None = None
     is_draining: bool = False

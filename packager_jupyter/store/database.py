@@ -7,6 +7,8 @@ as PostgreSQL's, works alike. Nobody else builds an engine.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -36,6 +38,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._probe: sqlite3.Connection | None = None
+        self._probe_lock = threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> Self:
@@ -120,8 +124,30 @@ class Database:
         with self.engine.connect() as connection:
             yield connection
 
+    def change_mark(self) -> int | None:
+        """Return a number that changes with every commit of anybody, in some microseconds.
+
+        None where the database has no such number (all but SQLite): then nothing that was read may
+        be remembered.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with self._probe_lock:
+            if self._probe is None:
+                file = str(self.engine.url.database)
+                # A connection that writes nothing itself sees every commit (SQLite, data_version).
+                self._probe = sqlite3.connect(
+                    file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                )
+            (mark,) = self._probe.execute("PRAGMA data_version").fetchone()
+        return int(mark)
+
     def close(self) -> None:
         """Close every pooled connection."""
+        with self._probe_lock:
+            if self._probe is not None:
+                self._probe.close()
+                self._probe = None
         self.engine.dispose()
 
 

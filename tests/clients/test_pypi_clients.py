@@ -237,6 +237,21 @@ def test_tokens_do_what_their_scopes_say(client, registry):
         assert answer.status_code == status, (scope, method, answer.text)
 
 
+def test_another_process_ends_a_token_or_a_feed_and_the_next_request_knows(client, registry):
+    client.twine(wheel())
+    created = registry.services.tokens.create("alice", scopes=(f"pypi/{client.feed}:read",))
+    auth = {"Authorization": f"Bearer {created.secret}"}
+    for _warm in range(3):
+        assert httpx.get(f"{client.url}simple/demo/", headers=auth).status_code == 200
+    registry.services.tokens.revoke(created.info.id, owner="alice")
+    assert httpx.get(f"{client.url}simple/demo/", headers=auth).status_code == 401
+    auth = {"Authorization": f"Bearer {client.token}"}
+    for _warm in range(3):
+        assert httpx.get(f"{client.url}simple/demo/", headers=auth).status_code == 200
+    registry.services.feeds.remove(f"pypi/{client.feed}")
+    assert httpx.get(f"{client.url}simple/demo/", headers=auth).status_code == 404
+
+
 def test_an_open_feed_is_read_by_everybody_and_written_by_none(registry, tmp_path):
     name = f"feed-{next(FEEDS)}"
     registry.services.feeds.create(f"pypi/{name}", is_anonymous_read=True)

@@ -8,9 +8,11 @@ import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
+from packager_jupyter.oci import feed_names
 from packager_jupyter.oci.fsck import check
 from packager_jupyter.oci.layout import LayoutStore
 from packager_jupyter.registries.pypi.index import PypiIndex
@@ -110,7 +112,8 @@ def test_two_processes_of_sixteen_threads_lose_nothing(tmp_path):
     assert check(LayoutStore(root)).problems == []
 
 
-def test_the_later_of_two_events_counts_however_soon_it_comes(either):
+def test_the_later_of_two_events_counts_also_when_the_clock_stands_still(either, monkeypatch):
+    monkeypatch.setattr(feed_names, "time", SimpleNamespace(time=lambda: 1_767_000_000.0))
     index = PypiIndex(either, "main")
     publish(index, "demo", "1.0")
     for _turn in range(10):

@@ -29,6 +29,7 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "annex": ("git-annex>=10.20261026", "datalad>=1.3"),
         "bagit": ("bdbag>=1.8", "bagit>=1.9", "setuptools<81"),
         "croissant": ("mlcroissant>=1.1",),
+        "devpi": ("devpi-server>=6.16",),
         "datacite": ("datacite>=1.4",),
         "dvc": ("dvc>=3.67",),
         "frictionless": ("frictionless>=5.18",),
@@ -36,7 +37,10 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hatch": ("hatch>=1.14",),
         "huggingface": ("huggingface_hub>=1.0", "datasets>=4"),
         "poetry": ("poetry>=2.2",),
+        "proxpi": ("proxpi>=1.2", "gunicorn>=23"),
+        "pypiserver": ("pypiserver[cache]>=2.3",),
         "rocrate": ("roc-validator>=0.6", "rocrate>=0.13"),
+        "simple-repository-server": ("simple-repository-server>=0.10",),
         "stac": ("pystac[validation]>=1.12", "stac-geoparquet>=0.7"),
     }
 )

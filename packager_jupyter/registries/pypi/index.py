@@ -260,7 +260,7 @@ class PypiIndex:
         """Take away files whose deletion was recorded and not finished; return how many."""
         state = self.feed.state(project, is_reader=False)
         deleted = fold(state).deleted if state else frozenset()
-        found = [state.releases.get(file_tag(name)) for name in deleted] if state else []
+        found = [state.release(file_tag(name)) for name in deleted] if state else []
         for release in filter(None, found):
             self._remove(project, release)
         return sum(release is not None for release in found)
@@ -283,7 +283,7 @@ class PypiIndex:
 
     def _release(self, project: str, filename: str) -> Release:
         state = self.feed.state(project, is_reader=False)
-        release = state.releases.get(file_tag(filename)) if state else None
+        release = state.release(file_tag(filename)) if state else None
         if state is None or release is None or filename in fold(state).deleted:
             raise _not_found(filename)
         return release

@@ -47,7 +47,7 @@ def stands_already(state: ProjectState, upload: Upload) -> bool:
     filename = upload.name.filename
     if filename in fold(state).deleted:
         raise deleted_error(filename)
-    release = state.releases.get(file_tag(filename))
+    release = state.release(file_tag(filename))
     if release is None:
         return False
     if release.config["sha256"] != upload.sha256:

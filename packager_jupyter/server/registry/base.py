@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError
 from packager_jupyter.server.base import PackagerHandler
+from packager_jupyter.server.registry.admission import Admission
 from packager_jupyter.server.registry.multipart import BareReceiver, FormReceiver, is_form
 from packager_jupyter.shares.scopes import is_allowed, may_somewhere
 
@@ -72,21 +73,20 @@ class RegistryHandler(PackagerHandler):
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
-        self.spec = await self.find_feed()
         action = _ACTIONS.get(self.request.method or "", "publish")
         carried = carried_token(self.request.headers)
-        if carried is None and action == "read" and self.spec.is_anonymous_read:
+        found = await self._admission(carried)
+        self.spec, self.token, self.scopes = found.spec, found.token, found.scopes
+        is_open = action == "read" and self.spec.is_anonymous_read
+        if is_open and carried is None:
             self._start_body()
             return
-        self.token = await self.call(self.services.tokens.verify, carried) if carried else None
         if self.token is None:
             raise NotAuthenticatedError(
                 "This feed needs a token." if carried is None else "The token is wrong or expired.",
                 remedy="Make one with `packager token create` and give it to the client as "
                 "user __token__ and password, or as its token setting.",
             )
-        self.scopes = self.token.registry_scopes
-        is_open = action == "read" and self.spec.is_anonymous_read
         if not is_open and not may_somewhere(
             self.scopes, ecosystem=self.ecosystem, feed=self.spec.name, action=action
         ):
@@ -96,6 +96,20 @@ class RegistryHandler(PackagerHandler):
     async def find_feed(self) -> FeedSpec:
         """Return the feed that this request is for; raises `FeedNotFoundError`."""
         found: FeedSpec = await self.call(self.feeds.spec, self.ecosystem, self.path_kwargs["feed"])
+        return found
+
+    async def _admission(self, carried: str | None) -> Admission:
+        admissions = self.context.admissions
+        feed = self.path_kwargs.get("feed", f"({type(self).__name__})")
+        key = admissions.key(self.ecosystem, feed, carried)
+        found = admissions.get(key, self.services.db)
+        if found is None:
+            mark = admissions.mark()
+            spec = await self.find_feed()
+            token = await self.call(self.services.tokens.verify, carried) if carried else None
+            found = Admission(spec, token, token.registry_scopes if token else ())
+            if token is not None or not carried:  # what is wrong is not worth remembering
+                admissions.put(key, found, mark=mark)
         return found
 
     def _start_body(self) -> None:
