@@ -102,10 +102,11 @@ def make_small(registry, folder, name, files, *, sha256=True, attachments=(), **
         target.write_bytes(data)
     folder.mkdir(parents=True, exist_ok=True)
     services = registry.services
-    services.sources.add(name, folder.as_uri())
+    source = name.replace("/", "-")
+    services.sources.add(source, folder.as_uri())
     draft = services.packages.create(name, **metadata)
     if files:
-        draft.add(name, [""], rename=".")
+        draft.add(source, [""], rename=".")
     for path, data in dict(attachments).items():
         draft.attach(data, path)
     if sha256 and files:

@@ -18,7 +18,22 @@ if TYPE_CHECKING:
 FORMAT = "list-2"
 
 
-class ListHandler(ShareHandler):
+class CreatedHandler(ShareHandler):
+    """A handler that says when a version was published."""
+
+    async def created_s(self, version: Version) -> int | None:
+        """Return when the version was published, where the store keeps it."""
+        key = (version.name, version.version, version.digest)
+        return (await self.state.created.load(key, lambda: self.call(self._created, version)))[0]
+
+    def _created(self, version: Version) -> tuple[int | None]:
+        for info in self.services.packages.versions(version.name):
+            if info.version == version.version:
+                return (info.created_s,)
+        return (None,)
+
+
+class ListHandler(CreatedHandler):
     """One row of the table of exports, made while it is sent: complete, or cut off visibly."""
 
     audit_action: ClassVar[str] = "share.list"
@@ -42,17 +57,6 @@ class ListHandler(ShareHandler):
         await sending.send_all(lambda: export.make(version, place))
 
     head = get
-
-    async def created_s(self, version: Version) -> int | None:
-        """Return when the version was published, where the store keeps it."""
-        key = (version.name, version.version, version.digest)
-        return (await self.state.created.load(key, lambda: self.call(self._created, version)))[0]
-
-    def _created(self, version: Version) -> tuple[int | None]:
-        for info in self.services.packages.versions(version.name):
-            if info.version == version.version:
-                return (info.created_s,)
-        return (None,)
 
 
 def list_handler(export: Export) -> type[ListHandler]:

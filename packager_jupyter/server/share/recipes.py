@@ -27,13 +27,14 @@ from typing import TYPE_CHECKING
 from packager_jupyter.server.share.ways.base import ShareFacts, Way
 from packager_jupyter.server.share.ways.download import DOWNLOAD_WAYS
 from packager_jupyter.server.share.ways.python import PYTHON_WAYS
+from packager_jupyter.server.share.ways.standards import STANDARD_WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["WAYS", "Recipe", "RecipeGroup", "ShareFacts", "Way", "recipes"]
 
-WAYS: tuple[Way, ...] = (*DOWNLOAD_WAYS, *PYTHON_WAYS)
+WAYS: tuple[Way, ...] = (*DOWNLOAD_WAYS, *PYTHON_WAYS, *STANDARD_WAYS)
 """All ways, in the order in which they are shown; groups in the order of their first way."""
 
 

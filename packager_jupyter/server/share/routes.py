@@ -16,6 +16,7 @@ from packager_jupyter.server.share.git import (
     RefsHandler,
     UploadPackHandler,
 )
+from packager_jupyter.server.share.huggingface import HUB_ROUTES
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
 from packager_jupyter.server.share.static import StaticHandler
@@ -75,5 +76,6 @@ SHARE_ROUTES = [
         for row in EXPORTS
     ),
     *GIT_ROUTES,
+    *HUB_ROUTES,
     Route("static/{name}", StaticHandler, _read("public"), "Style of the share pages"),
 ]

@@ -40,6 +40,27 @@ def _curl(facts: ShareFacts) -> str:
     return f"{facts.ask}curl -fL {facts.header}-o ./{target} {facts.shell(facts.file(path))}"
 
 
+def _aria2(facts: ShareFacts) -> str:
+    folder = facts.folder
+    return (
+        f"{facts.ask}curl -fL {facts.header}-o {folder}.aria2.txt {facts.shell('aria2.txt')}\n"
+        f"aria2c -c -j8 {facts.header}-d {folder} -i {folder}.aria2.txt"
+    )
+
+
+def _curl_all(facts: ShareFacts) -> str:
+    folder = facts.folder
+    return (
+        f"{facts.ask}mkdir -p {folder} && cd {folder}\n"
+        f"curl -fL {facts.header}{facts.shell('curl.txt')} | curl -Z {facts.header}-K -"
+    )
+
+
+def _sums(facts: ShareFacts) -> str:
+    address = facts.shell("md5sums.txt")
+    return f"{facts.ask}cd {facts.folder} && curl -fL {facts.header}{address} | md5sum -c"
+
+
 def _zip(facts: ShareFacts) -> str:
     address = facts.shell("package.zip")
     return f"{facts.ask}curl -fL {facts.header}-C - -o {facts.folder}.zip {address}"
@@ -67,6 +88,15 @@ DOWNLOAD_WAYS = (
         "Every file, fast for many small ones. Run it again to fetch what is missing.",
         _rclone,
     ),
+    Way(
+        "aria2",
+        GROUP,
+        "aria2",
+        "Every file, several at a time, verified where a checksum is known.",
+        _aria2,
+    ),
     Way("curl", GROUP, "curl", "One file.", _curl),
+    Way("curl-all", GROUP, "curl, all", "Every file, several at a time.", _curl_all),
+    Way("checksums", GROUP, "md5sum", "Verify what you have, where an MD5 is known.", _sums),
     Way("zip", GROUP, "ZIP", "README, notebooks and a pointer for each file; no data.", _zip),
 )

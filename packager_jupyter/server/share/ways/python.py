@@ -62,6 +62,33 @@ def _fsspec(facts: ShareFacts) -> str:
     )
 
 
+def _references(facts: ShareFacts) -> str:
+    link = "link" if facts.asks_link else facts.python()
+    return (
+        f"{facts.ask_python}import fsspec\n\n"
+        f"protocol = {link}.partition(':')[0]\n"
+        f"files = fsspec.filesystem('reference', fo={facts.python('refs.json')}, "
+        "remote_protocol=protocol)\n"
+        "print(files.find(''))"
+    )
+
+
+def _huggingface(facts: ShareFacts) -> str:
+    return (
+        f"{facts.ask_python}from huggingface_hub import snapshot_download\n\n"
+        f'print(snapshot_download({json.dumps(facts.name)}, repo_type="dataset", '
+        f"endpoint={facts.python('hf')}))"
+    )
+
+
+def _datasets(facts: ShareFacts) -> str:
+    return (
+        f'{facts.ask_python}import os\n\nos.environ["HF_ENDPOINT"] = {facts.python("hf")}\n'
+        "from datasets import load_dataset\n\n"
+        f"print(load_dataset({json.dumps(facts.name)}))"
+    )
+
+
 PYTHON_WAYS = (
     Way("python", GROUP, "Python", "Every file, with nothing to install.", _stdlib),
     Way(
@@ -79,6 +106,31 @@ PYTHON_WAYS = (
         "fsspec",
         "One file, read in parts as you need them; xarray and others open it so.",
         _fsspec,
+        opens_with="link",
+    ),
+    Way(
+        "fsspec-package",
+        GROUP,
+        "fsspec, all",
+        "The whole package as one filesystem, read in parts as you need them.",
+        _references,
+        opens_with="link",
+    ),
+    Way(
+        "huggingface",
+        GROUP,
+        "Hugging Face",
+        "Every file, into the cache of huggingface_hub.",
+        _huggingface,
+        opens_with="link",
+    ),
+    Way(
+        "datasets",
+        GROUP,
+        "datasets",
+        "Tables as a dataset of Hugging Face.",
+        _datasets,
+        applies=lambda facts: facts.example(*_TABLES) is not None,
         opens_with="link",
     ),
 )
