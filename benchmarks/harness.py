@@ -103,14 +103,16 @@ def machine() -> dict[str, str]:
     }
 
 
-def main(build: Callable[[int], Sequence[Suite]], *, size: int, doc: str | None) -> None:
+def main(
+    build: Callable[[int], Sequence[Suite]], *, size: int, doc: str | None, rounds: int = 7
+) -> None:
     """Read the options, measure what `build` describes for a size, print tables or JSON."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     default = int(os.environ.get("BENCH_SIZE", size))
     parser.add_argument("--size", type=int, default=default, help=f"default {default:,}")
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=rounds, help=f"default {rounds}")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.size < 1 or options.rounds < 1:

@@ -15,8 +15,10 @@ from packager_jupyter.cli.values import PACKAGE_REF
 
 if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
-    from packager_jupyter.fetch.download import Downloader, GetReport
+    from packager_jupyter.fetch.download import Downloader
     from packager_jupyter.fetch.items import Origin
+    from packager_jupyter.fetch.report import GetReport
+    from packager_jupyter.fetch.share import ShareOrigin
 
 _SHOWN_FAILURES = 20
 
@@ -31,6 +33,7 @@ _SHOWN_FAILURES = 20
 @click.option("--include", multiple=True, metavar="GLOB", help="Only paths like this.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="No paths like this.")
 @click.option("--portable", is_flag=True, help="Change names that Windows does not take.")
+@click.option("--overwrite", is_flag=True, help="Replace files that get did not bring.")
 @click.option("--dry-run", is_flag=True, help="List what is missing; fetch nothing.")
 @click.option("--password-stdin", is_flag=True, help="Read the share's password from stdin.")
 @bytes_option
@@ -44,13 +47,17 @@ def get(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     portable: bool,
+    overwrite: bool,
     dry_run: bool,
     password_stdin: bool,
 ) -> None:
     """Fetch the files of a share (by its link) or of a package of this installation.
 
     Files that are here already are not fetched again; a run that was stopped goes on where it
-    stopped. Sizes and every known checksum are verified. DIR is the current folder by default.
+    stopped. Sizes and every known checksum are verified. DIR is the current folder by default; its
+    folder .packager remembers what was verified (got.jsonl) and which files have another name here
+    than in the package (names.jsonl). A locked share asks for its password on a terminal;
+    elsewhere it comes from --password-stdin or PACKAGER_SHARE_PASSWORD.
     """
     from packager_jupyter.fetch.download import Downloader
     from packager_jupyter.packages.globs import path_filter
@@ -64,6 +71,7 @@ def get(
                 jobs=jobs,
                 passes=path_filter(include, exclude),
                 is_portable=portable or os.name == "nt",
+                is_overwriting=overwrite,
                 progress=progress,
             )
             report = None if dry_run else downloader.run()
@@ -77,18 +85,35 @@ def get(
 
 def _open(session: Session, origin: str, *, jobs: int, password_stdin: bool) -> Origin:
     from packager_jupyter.fetch.package import PackageOrigin
-    from packager_jupyter.fetch.share import ShareOrigin, is_share_url
+    from packager_jupyter.fetch.share import is_share_url
 
     if is_share_url(origin):
         password = os.environ.get("PACKAGER_SHARE_PASSWORD")
         if password_stdin:
             password = sys.stdin.readline().rstrip("\r\n")
-        return ShareOrigin(origin, password=password or None, connections=jobs)
+        return _open_share(origin, password or None, jobs=jobs)
     if password_stdin:
         raise click.UsageError("--password-stdin goes with the link of a share.")
     ref = PACKAGE_REF.convert(origin, None, None)
     contents = session.services.packages.version(ref.name, ref.version or "latest")
     return PackageOrigin(contents, session.services.sources, title=f"{ref.name}@{contents.version}")
+
+
+def _open_share(url: str, password: str | None, *, jobs: int) -> ShareOrigin:
+    """Open a share, asking a person at a terminal for the password that it needs."""
+    from packager_jupyter.errors import PasswordRequiredError
+    from packager_jupyter.fetch.share import ShareOrigin
+
+    opened = ShareOrigin(url, password=password, connections=jobs)
+    if password is not None or not sys.stdin.isatty():
+        return opened
+    try:
+        opened.check_access()
+    except PasswordRequiredError:
+        opened.close()
+        typed = click.prompt("Password of the share", hide_input=True, err=True)
+        return ShareOrigin(url, password=typed, connections=jobs)
+    return opened
 
 
 def _show_plan(session: Session, downloader: Downloader) -> None:

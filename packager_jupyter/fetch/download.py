@@ -2,81 +2,52 @@
 
 A file appears under its name only when it is whole: size and every known checksum are right.
 Until then it is a part in ``.packager/parts``, named after its content's identity, so a part of
-another content is never continued. ``.packager/got.jsonl`` remembers what was verified.
+another content is never continued.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import tempfile
-import threading
-from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-import orjson
+from typing import TYPE_CHECKING, NamedTuple
 
 from packager_jupyter.errors import (
     BadInputError,
+    ConflictError,
     DigestMismatchError,
     DiskFullError,
-    ObjectChangedError,
     PackagerError,
     RateLimitedError,
     StorageError,
 )
-from packager_jupyter.fetch.items import LocalNames
-from packager_jupyter.fetch.share import wait_before_retry
+from packager_jupyter.fetch.batches import batches
+from packager_jupyter.fetch.journal import Journal
+from packager_jupyter.fetch.names import STATE_FOLDER, LocalNames, is_blind
+from packager_jupyter.fetch.patience import Patience, wait_before_retry
+from packager_jupyter.fetch.report import Counter
 from packager_jupyter.io import explain_disk_full
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from concurrent.futures import Future
+    from pathlib import Path
 
     from packager_jupyter.fetch.items import Item, Origin
+    from packager_jupyter.fetch.report import GetReport, Progress
 
-Progress = Callable[[int, int], None]
-STATE_FOLDER = ".packager"
-ATTEMPTS = 5
 _HASHES = frozenset({"md5", "sha1", "sha256", "sha512"})
-_READ_BYTES = 1024 * 1024
-_AHEAD = 4  # items listed ahead of each worker
+_AHEAD = 4  # batches listed ahead of each worker
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A file that could not be had, and why."""
+class _Whole(NamedTuple):
+    """A part that is whole and verified, and where it belongs."""
 
-    path: str
-    error: PackagerError
-
-
-@dataclass(slots=True)
-class GetReport:
-    """What a run did.
-
-    Attributes
-    ----------
-    files, bytes : int
-        Downloaded in this run.
-    present : int
-        Files that were there already, verified.
-    unverified : int
-        Of all, those for which no checksum is known: their size was compared.
-    renamed : dict of str to str
-        Package path to local name, where they differ.
-    failed : list of Failed
-    """
-
-    files: int = 0
-    bytes: int = 0
-    present: int = 0
-    unverified: int = 0
-    renamed: dict[str, str] = field(default_factory=dict)
-    failed: list[Failed] = field(default_factory=list)
+    item: Item
+    name: str
+    part: Path
+    target: Path
 
 
 class Downloader:
@@ -93,6 +64,8 @@ class Downloader:
         Which package paths are wanted.
     is_portable : bool, default os.name == "nt"
         Change names that Windows does not take.
+    is_overwriting : bool, default False
+        Replace files of the same names that no earlier run brought.
     progress : callable, optional
         Called with the files and bytes so far, from any worker.
     """
@@ -105,29 +78,30 @@ class Downloader:
         jobs: int = 8,
         passes: Callable[[str], bool] | None = None,
         is_portable: bool = os.name == "nt",
+        is_overwriting: bool = False,
         progress: Progress | None = None,
     ) -> None:
         self._origin = origin
         self._folder = folder
+        self._parts = folder / STATE_FOLDER / "parts"
         self._jobs = jobs
         self._passes = passes
         self._is_portable = is_portable
-        self._progress = progress
-        self._lock = threading.Lock()
-        self._report = GetReport()
-        self._received = 0
+        self._is_overwriting = is_overwriting
+        self._counter = Counter(progress)
+        self._patience = Patience()
+        self._journal = Journal(folder)
+        self._safe_parents: set[str] = set()
 
     def plan(self) -> list[tuple[Item, str]]:
         """Return what a run would fetch: the items that are not here yet, with their names."""
-        names = self._names()
-        got = _read_journal(self._folder)
-        named = [(item, names(item.path)) for item in self._wanted()]
-        return [(item, name) for item, name in named if not self._is_here(item, name, got)]
+        return [(item, name) for item, name in self._named() if not self._is_here(item, name)]
 
     def run(self) -> GetReport:
         """Fetch everything that is not here yet.
 
-        One file that cannot be had does not stop the others; it stands in the report.
+        One file that cannot be had does not stop the others; it stands in the report. When the
+        share ends or the storage stays silent, everything that is left stands there too.
 
         Raises
         ------
@@ -136,154 +110,209 @@ class Downloader:
         DiskFullError
             Nothing more fits; parts are kept.
         """
-        (self._folder / STATE_FOLDER / "parts").mkdir(parents=True, exist_ok=True)
-        names, got = self._names(), _read_journal(self._folder)
+        self._parts.mkdir(parents=True, exist_ok=True)
         waiting: set[Future[None]] = set()
         with (
             ThreadPoolExecutor(self._jobs, thread_name_prefix="packager-get") as pool,
-            (self._folder / STATE_FOLDER / "got.jsonl").open("ab") as journal,
+            self._journal,
         ):
             try:
-                for item in self._wanted():
-                    name = names(item.path)
-                    if name != item.path:
-                        self._report.renamed[item.path] = name
-                    waiting.add(pool.submit(self._one, item, name, got, journal))
+                for batch in batches(self._named()):
+                    waiting.add(pool.submit(self._batch, batch))
                     if len(waiting) > self._jobs * _AHEAD:
-                        waiting = self._collect(waiting)
+                        waiting = _collect(waiting)
                 while waiting:
-                    waiting = self._collect(waiting)
+                    waiting = _collect(waiting)
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise
-        return self._report
+        report = self._counter.finish()
+        self._journal.write_names(report.renamed)
+        return report
 
-    def _collect(self, waiting: set[Future[None]]) -> set[Future[None]]:
-        done, rest = wait(waiting, return_when=FIRST_COMPLETED)
-        for each in done:
-            each.result()
-        return rest
-
-    def _wanted(self) -> Iterator[Item]:
+    def _named(self) -> Iterator[tuple[Item, str]]:
+        names = LocalNames(is_portable=self._is_portable, is_blind=is_blind(self._folder))
+        renamed = self._counter.report.renamed
         for item in self._origin.items():
+            # Also for what is not wanted now, so that a name does not depend on the wishes.
+            name = names(item.path)
             if self._passes is None or self._passes(item.path):
-                yield item
+                if name != item.path:
+                    renamed[item.path] = name
+                yield item, name
 
-    def _names(self) -> LocalNames:
-        return LocalNames(is_portable=self._is_portable, is_case_blind=_is_case_blind(self._folder))
-
-    def _one(self, item: Item, name: str, got: Mapping[str, str], journal: IO[bytes]) -> None:
+    def _batch(self, batch: list[tuple[Item, str]]) -> None:
+        missing = []
+        for item, name in batch:
+            if self._is_here(item, name):
+                self._done(item, is_new=False)
+            else:
+                missing.append((item, name))
+        if not missing:
+            return
+        is_stopped = self._patience.stopped_by is not None
+        few = len(missing) == 1
+        addresses = {} if is_stopped or few else self._origin.addresses([i for i, _ in missing])
+        whole: list[_Whole] = []
         try:
+            for item, name in missing:
+                self._one(item, name, addresses.get(item.path), whole)
+        finally:
+            self._place(whole)
+
+    def _one(self, item: Item, name: str, address: str | None, whole: list[_Whole]) -> None:
+        """Fetch one file and add it to `whole`; the report tells when that failed."""
+        try:
+            if self._patience.stopped_by is not None:
+                raise self._patience.stopped_by
             target = self._target(name)
-            if self._is_here(item, name, got):
-                self._count(item, is_new=False)
-                return
-            part = self._folder / STATE_FOLDER / "parts" / item.part_name
-            with explain_disk_full(name):
-                self._fetch(item, part)
+            part = self._parts / item.part_name
+            with _explain(name):
+                self._fetch(item, part, address)
                 if item.modified_s is not None:
                     os.utime(part, (item.modified_s, item.modified_s))
-                part.replace(target)
+                whole.append(_Whole(item, name, part, target))
+        except DiskFullError:
+            raise
         except PackagerError as error:
-            if isinstance(error, DiskFullError):
-                raise
-            with self._lock:
-                self._report.failed.append(Failed(item.path, error))
-            return
-        line = orjson.dumps({"name": name, "part": item.part_name, "stamp": _stamp(target)})
-        with self._lock:
-            journal.write(line + b"\n")
-            journal.flush()
-        self._count(item, is_new=True)
+            self._patience.gave_up(error)
+            self._counter.failed(item.path, error)
+        else:
+            self._patience.succeeded()
 
-    def _fetch(self, item: Item, part: Path) -> None:
-        """Bring the part to its whole length and check it, trying again where that may help."""
-        for attempt in range(ATTEMPTS):
+    def _place(self, whole: list[_Whole]) -> None:
+        """Give whole parts their names; the journal comes first, so a killed run knows its own."""
+        self._journal.add((one.name, one.item.part_name, one.part.stat()) for one in whole)
+        for one in whole:
             try:
-                self._append(item, part)
-                _verify(item, part)
-                return
+                with _explain(one.name):
+                    one.part.replace(one.target)
+            except PackagerError as error:
+                self._counter.failed(one.item.path, error)
+            else:
+                self._done(one.item, is_new=True)
+
+    def _fetch(self, item: Item, part: Path, address: str | None) -> None:
+        """Bring the part to its whole length and check it, trying again where that may help."""
+        attempt = 0
+        while True:
+            try:
+                found = self._append(item, part, address)
+                _verify(item, part, found)
             except (StorageError, RateLimitedError, DigestMismatchError) as error:
-                if attempt == ATTEMPTS - 1 or isinstance(error, ObjectChangedError):
+                if address is not None:
+                    address = None  # it may have expired: the share's own address never does
+                    continue
+                if not self._patience.is_worth(error, attempt):
                     raise
                 wait_before_retry(error, attempt)
+                attempt += 1
+            else:
+                return
 
-    def _append(self, item: Item, part: Path) -> None:
-        start = part.stat().st_size if part.exists() else 0
-        if start > item.size_bytes:
+    def _append(self, item: Item, part: Path, address: str | None) -> dict[str, str]:
+        """Bring what the part lacks; return the checksums that were computed on the way."""
+        start = part.stat().st_size if part.exists() else None
+        if start == item.size_bytes:
+            return {}
+        if start is not None and start > item.size_bytes:
             part.unlink()
-            start = 0
-        if start == item.size_bytes and part.exists():
-            return
+            start = None
+        known = item.checksums.keys() & _HASHES if not start else ()
+        hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in known}
+        size = start or 0
         with part.open("ab") as file:
-            for chunk in self._origin.read(item, start=start):
+            for chunk in self._origin.read(item, start=size, address=address):
                 file.write(chunk)
-                start += len(chunk)
-                if start > item.size_bytes:
+                size += len(chunk)
+                if size > item.size_bytes:
                     raise _wrong(item, part, f"more than {item.size_bytes:,} bytes came")
-                self._moved(len(chunk))
-        if start < item.size_bytes:
+                for each in hashes.values():
+                    each.update(chunk)
+                self._counter.moved(len(chunk))
+        if size < item.size_bytes:
             raise StorageError(
-                f"The transfer of {item.path!r} ended after {start:,} of "
-                f"{item.size_bytes:,} bytes.",
+                f"The transfer of {item.path!r} ended after {size:,} of {item.size_bytes:,} bytes.",
                 remedy="Run the same command again: it goes on where it stopped.",
             )
+        return {kind: each.hexdigest() for kind, each in hashes.items()}
 
     def _target(self, name: str) -> Path:
         """Return the final place, with its folders made, and never outside the folder."""
         target = self._folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        inside = os.path.realpath(self._folder)
-        if os.path.commonpath([inside, os.path.realpath(target.parent)]) != inside:
-            raise BadInputError(
-                f"{name!r} would land outside {self._folder}.",
-                remedy="Remove the link that leads out of that folder.",
-            )
+        parent = str(target.parent)
+        if parent not in self._safe_parents:
+            with _explain(name):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                inside = os.path.realpath(self._folder)
+                if os.path.commonpath([inside, os.path.realpath(parent)]) != inside:
+                    raise BadInputError(
+                        f"{name!r} would land outside {self._folder}.",
+                        remedy="Remove the link that leads out of that folder.",
+                    )
+            self._safe_parents.add(parent)
+        if not os.path.lexists(target):
+            return target
         if target.is_dir():
             raise BadInputError(
                 f"There is a folder where the file {name!r} belongs.", remedy="Move it away."
             )
+        is_ours = self._journal.verified(name, target.lstat()) is not None
+        if not is_ours and not self._is_overwriting:
+            raise ConflictError(
+                f"{name!r} is here already, with another content, and was not fetched or was "
+                "changed since.",
+                remedy="Move it away, fetch into another folder, or use --overwrite.",
+            )
         return target
 
-    def _is_here(self, item: Item, name: str, got: Mapping[str, str]) -> bool:
+    def _is_here(self, item: Item, name: str) -> bool:
         target = self._folder / name
         if target.is_symlink() or not target.is_file():
             return False
-        if target.stat().st_size != item.size_bytes:
+        found = target.stat()
+        if found.st_size != item.size_bytes:
             return False
-        if got.get(name) == f"{item.part_name}/{_stamp(target)}":
-            return True
+        identity = self._journal.verified(name, found)
+        if identity is not None:
+            return identity == item.part_name
         if _known(item):
             return all(_hash(target, kind) == value for kind, value in _known(item).items())
-        return item.modified_s is not None and int(target.stat().st_mtime) == item.modified_s
+        return item.modified_s is not None and int(found.st_mtime) == item.modified_s
 
-    def _moved(self, count: int) -> None:
-        with self._lock:
-            self._received += count
-            files = self._report.files + self._report.present
-            received = self._received
-        if self._progress:
-            self._progress(files, received)
+    def _done(self, item: Item, *, is_new: bool) -> None:
+        is_verified = item.is_attachment or bool(_known(item))
+        self._counter.done(item.size_bytes, is_new=is_new, is_verified=is_verified)
 
-    def _count(self, item: Item, *, is_new: bool) -> None:
-        with self._lock:
-            if is_new:
-                self._report.files += 1
-                self._report.bytes += item.size_bytes
-            else:
-                self._report.present += 1
-            if not _known(item) and not item.is_attachment:
-                self._report.unverified += 1
-        self._moved(0)
+
+@contextlib.contextmanager
+def _explain(name: str) -> Iterator[None]:
+    """Turn what the file system refuses into errors of ours."""
+    try:
+        with explain_disk_full(name):
+            yield
+    except OSError as error:
+        raise BadInputError(
+            f"{name!r} cannot be written here: {error.strerror}.",
+            remedy="Move away what is in its place, or fetch into another folder or with "
+            "--portable.",
+        ) from error
+
+
+def _collect(waiting: set[Future[None]]) -> set[Future[None]]:
+    done, rest = wait(waiting, return_when=FIRST_COMPLETED)
+    for each in done:
+        each.result()
+    return rest
 
 
 def _known(item: Item) -> dict[str, str]:
     return {kind: value for kind, value in item.checksums.items() if kind in _HASHES}
 
 
-def _verify(item: Item, part: Path) -> None:
+def _verify(item: Item, part: Path, found: dict[str, str]) -> None:
     for kind, value in _known(item).items():
-        if _hash(part, kind) != value:
+        if (found.get(kind) or _hash(part, kind)) != value:
             raise _wrong(item, part, f"its {kind} is not {value}")
 
 
@@ -298,34 +327,3 @@ def _wrong(item: Item, part: Path, what: str) -> DigestMismatchError:
 def _hash(file: Path, kind: str) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, kind).hexdigest()
-
-
-def _stamp(file: Path) -> str:
-    found = file.stat()
-    return f"{found.st_size}-{found.st_mtime_ns}"
-
-
-def _read_journal(folder: Path) -> dict[str, str]:
-    """Return what earlier runs verified; a last line that a kill cut off is left out."""
-    found: dict[str, str] = {}
-    file = folder / STATE_FOLDER / "got.jsonl"
-    if not file.exists():
-        return found
-    with file.open("rb") as lines:
-        for line in lines:
-            try:
-                row = orjson.loads(line)
-                found[row["name"]] = f"{row['part']}/{row['stamp']}"
-            except (ValueError, KeyError, TypeError):
-                continue  # only a file whose line is whole counts as verified
-    return found
-
-
-def _is_case_blind(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
-    try:
-        with tempfile.NamedTemporaryFile(prefix="packager-Case-", dir=folder) as probe:
-            return (folder / Path(probe.name).name.swapcase()).exists()
-    except OSError:
-        return False

@@ -8,7 +8,7 @@ from packager_jupyter.errors import ObjectChangedError
 from packager_jupyter.fetch.items import Item
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from packager_jupyter.packages.base import Contents
     from packager_jupyter.packages.pointer import Pointer
@@ -36,7 +36,17 @@ class PackageOrigin:
                 modified_s=pointer.modified_s,
             )
 
-    def read(self, item: Item, *, start: int) -> Iterator[bytes]:
+    def addresses(self, items: Sequence[Item]) -> Mapping[str, str]:  # noqa: ARG002
+        """Return none: sources are read without a round trip to anybody."""
+        return {}
+
+    def read(
+        self,
+        item: Item,
+        *,
+        start: int,
+        address: str | None = None,  # noqa: ARG002  # the Protocol's signature
+    ) -> Iterator[bytes]:
         """Yield bytes from `start` on; see `Origin.read`."""
         if item.is_attachment:
             yield self._contents.read_attachment(item.path)[start:]

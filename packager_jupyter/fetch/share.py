@@ -6,7 +6,7 @@ reading again. The link's secret and a password go to the share's host only, nev
 
 from __future__ import annotations
 
-import time
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,7 +30,7 @@ from packager_jupyter.packages.names import check_path
 from packager_jupyter.packages.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from packager_jupyter.errors import (
         PackagerError,
@@ -42,6 +42,11 @@ _MAX_REDIRECTS = 5
 _CONNECT_S, _READ_S = 10.0, 60.0
 _OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_UNKNOWN_ADDRESS = frozenset({404, 405})
+_PATHS_AT_ONCE = 500
+# RFC 9110 8.8.3, without the quotes and without what no header of ours shall carry.
+_STRONG = re.compile(r"[!#-~]+")
+_WEB = ("http://", "https://")
 
 
 class ShareOrigin:
@@ -58,20 +63,24 @@ class ShareOrigin:
     def __init__(self, url: str, *, password: str | None = None, connections: int = 8) -> None:
         self._base = _base_of(url)
         self._host = urlsplit(self._base).netloc
-        self._headers = {"X-Share-Token": password} if password else {}
+        # The header's bytes are UTF-8 (RFC 9110 5.5 lets them be any), which http.client calls
+        # Latin-1.
+        token = password.encode().decode("latin-1") if password else ""
+        self._headers = {"X-Share-Token": token} if token else {}
         self._pool = urllib3.PoolManager(
             num_pools=16,
             maxsize=connections,
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_S, read=_READ_S),
         )
+        self._has_addresses = True
         self.title = f"share on {self._host}"
 
     def items(self) -> Iterator[Item]:
         """Yield the files of the share's manifest; see `Origin.items`."""
         answer = self._open(f"{self._base}manifest.jsonl", {})
         if answer.status != _OK:
-            raise _failure(answer, "the share's list of files")
+            raise self._failure(answer, "the share's list of files")
         rest = b""
         try:
             for chunk in answer.stream(_CHUNK_BYTES):
@@ -87,10 +96,36 @@ class ShareOrigin:
         if rest:
             raise _not_a_manifest()
 
-    def read(self, item: Item, *, start: int) -> Iterator[bytes]:
+    def addresses(self, items: Sequence[Item]) -> Mapping[str, str]:
+        """Ask the share for signed addresses of many files; see `Origin.addresses`."""
+        paths = [item.path for item in items if not item.is_attachment]
+        if not paths or not self._has_addresses:
+            return {}
+        found: dict[str, str] = {}
+        for at in range(0, len(paths), _PATHS_AT_ONCE):
+            answer = self._ask(
+                "POST",
+                f"{self._base}addresses",
+                {"Content-Type": "application/json"},
+                body=orjson.dumps({"paths": paths[at : at + _PATHS_AT_ONCE]}),
+            )
+            try:
+                text = answer.read()
+            except http.HTTPError:
+                return found  # every file still has its own address
+            if answer.status != _OK:
+                # A server of an earlier version knows no such thing; the rest is told by `read`.
+                self._has_addresses = answer.status not in _UNKNOWN_ADDRESS
+                return found
+            found |= _addresses_in(text)
+        return found
+
+    def read(self, item: Item, *, start: int, address: str | None = None) -> Iterator[bytes]:
         """Yield bytes from `start` on; see `Origin.read`."""
         headers = {"Range": f"bytes={start}-"} if start else {}
-        answer = self._open(item.locator, headers | {"Accept-Encoding": "identity"})
+        answer = self._open(
+            address or item.locator, headers | {"Accept-Encoding": "identity"}, etag=item.etag
+        )
         try:
             if start and answer.status == _OK:
                 yield from _skipped(answer, start)
@@ -98,12 +133,15 @@ class ShareOrigin:
             if answer.status == _UNSATISFIABLE and start == item.size_bytes:
                 return
             if answer.status not in (_OK, _PARTIAL):
-                raise _failure(answer, item.path)
+                raise self._failure(answer, item.path)
             if start and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
                 raise StorageError(
                     f"The storage sent another part of {item.path!r} than was asked for.",
                     remedy="Try again; if it goes on, tell the owner of the share.",
                 )
+            if item.size_bytes <= _CHUNK_BYTES and _length(answer) <= _CHUNK_BYTES:
+                yield answer.read()
+                return
             yield from answer.stream(_CHUNK_BYTES)
         except http.HTTPError as error:
             raise _unreachable(self._host, error) from None
@@ -115,19 +153,26 @@ class ShareOrigin:
         """Close all connections."""
         self._pool.clear()
 
-    def _open(self, url: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+    def check_access(self) -> None:
+        """Ask whether the share opens, without reading anything.
+
+        Raises
+        ------
+        PasswordRequiredError, ShareNotFoundError, RateLimitedError, StorageError
+        """
+        answer = self._ask("HEAD", f"{self._base}manifest.jsonl", {})
+        answer.release_conn()
+        if answer.status != _OK:
+            raise self._failure(answer, "the share")
+
+    def _open(
+        self, url: str, headers: dict[str, str], *, etag: str | None = None
+    ) -> urllib3.BaseHTTPResponse:
         for _ in range(_MAX_REDIRECTS):
-            is_ours = urlsplit(url).netloc == self._host
-            try:
-                answer = self._pool.request(
-                    "GET",
-                    url,
-                    headers=headers | (self._headers if is_ours else {}),
-                    redirect=False,
-                    preload_content=False,
-                )
-            except http.HTTPError as error:
-                raise _unreachable(urlsplit(url).netloc, error) from None
+            # The object may have changed since its address was signed (RFC 9110 13.1.1).
+            is_elsewhere = etag is not None and not url.startswith(self._base)
+            condition = {"If-Match": f'"{etag}"'} if is_elsewhere else {}
+            answer = self._ask("GET", url, headers | condition)
             if answer.status not in _REDIRECTS:
                 return answer
             answer.drain_conn()
@@ -138,6 +183,39 @@ class ShareOrigin:
         raise StorageError(
             "The share redirects in a circle or to nowhere.", remedy="Tell the owner of the share."
         )
+
+    def _ask(
+        self, method: str, url: str, headers: dict[str, str], *, body: bytes | None = None
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request; the password goes to addresses of the share alone."""
+        if url.startswith(self._base):
+            headers |= self._headers
+        try:
+            return self._pool.request(
+                method, url, headers=headers, body=body, redirect=False, preload_content=False
+            )
+        except http.HTTPError as error:
+            raise _unreachable(urlsplit(url).netloc, error) from None
+
+    def _failure(self, answer: urllib3.BaseHTTPResponse, what: str) -> PackagerError:
+        """Return the error for an answer that is none; it is released."""
+        retry = answer.headers.get("Retry-After", "")
+        retry_after_s = int(retry) if retry.isdecimal() else None
+        code = _code_of(answer)
+        if code == PasswordRequiredError.code and self._headers:
+            return PasswordRequiredError(
+                "That is not the password of the share.",
+                remedy="Check upper and lower case, or ask the person who sent you the link.",
+            )
+        kind, message, remedy = _BY_CODE.get(code) or _FAILURES.get(
+            answer.status,
+            (
+                StorageUnreachableError if answer.status >= 500 else StorageError,  # noqa: PLR2004
+                f"{{what}} was answered with {answer.status}.",
+                "Try again later; if it goes on, tell the owner of the share.",
+            ),
+        )
+        return kind(message.format(what=repr(what)), remedy=remedy, retry_after_s=retry_after_s)
 
     def _item(self, line: bytes) -> Item:
         try:
@@ -151,11 +229,14 @@ class ShareOrigin:
             raise _not_a_manifest() from None
         if not isinstance(size, int) or size < 0 or not url.startswith(self._base):
             raise _not_a_manifest()
+        etag, version_id = row.get("etag"), row.get("version_id")
+        is_strong = isinstance(etag, str) and version_id is None and _STRONG.fullmatch(etag)
         return Item(
             path=path,
             size_bytes=size,
             checksums=checksums,
-            identity=f"{row.get('etag')}/{row.get('version_id')}",
+            etag=etag if is_strong else None,
+            identity=f"{etag}/{version_id}",
             modified_s=modified_s,
             is_attachment=bool(row.get("attachment")),
             locator=url,
@@ -164,7 +245,7 @@ class ShareOrigin:
 
 def is_share_url(text: str) -> bool:
     """Whether `text` looks like the link of a share."""
-    return text.startswith(("http://", "https://"))
+    return text.startswith(_WEB)
 
 
 def _base_of(url: str) -> str:
@@ -189,20 +270,6 @@ def _skipped(answer: urllib3.BaseHTTPResponse, start: int) -> Iterator[bytes]:
         start = 0
 
 
-def _failure(answer: urllib3.BaseHTTPResponse, what: str) -> PackagerError:
-    retry = answer.headers.get("Retry-After", "")
-    retry_after_s = int(retry) if retry.isdecimal() else None
-    kind, message, remedy = _FAILURES.get(
-        answer.status,
-        (
-            StorageUnreachableError if answer.status >= 500 else StorageError,  # noqa: PLR2004
-            f"{{what}} was answered with {answer.status}.",
-            "Try again later; if it goes on, tell the owner of the share.",
-        ),
-    )
-    return kind(message.format(what=repr(what)), remedy=remedy, retry_after_s=retry_after_s)
-
-
 _FAILURES: dict[int, tuple[type[PackagerError], str, str]] = {
     401: (
         PasswordRequiredError,
@@ -218,7 +285,7 @@ _FAILURES: dict[int, tuple[type[PackagerError], str, str]] = {
         "Try again; if it goes on, tell the owner of the share.",
     ),
     404: (
-        ShareNotFoundError,
+        ObjectNotFoundError,
         "There is no {what} here (any more).",
         "Ask the owner for a new link, or whether the file is gone.",
     ),
@@ -232,8 +299,50 @@ _FAILURES: dict[int, tuple[type[PackagerError], str, str]] = {
         "{what} is gone from the storage.",
         "Ask the owner to publish a new version.",
     ),
+    412: (
+        ObjectChangedError,
+        "{what} has changed since the version was published.",
+        "Ask the owner to publish a new version.",
+    ),
     429: (RateLimitedError, "The share was asked too often.", "Wait and try again."),
 }
+
+# What a status alone does not tell: the share's own answers name it.
+_BY_CODE: dict[str, tuple[type[PackagerError], str, str]] = {
+    ShareNotFoundError.code: (
+        ShareNotFoundError,
+        "The share is not there (any more).",
+        "Ask the owner for a new link.",
+    ),
+}
+
+
+def _code_of(answer: urllib3.BaseHTTPResponse) -> str:
+    """Return the ``code`` of one of our own errors, empty when the answer is another's."""
+    try:
+        body = orjson.loads(answer.read(_MAX_LINE_BYTES))
+    except (http.HTTPError, ValueError):
+        return ""
+    return str(body.get("code", "")) if isinstance(body, dict) else ""
+
+
+def _addresses_in(text: bytes) -> dict[str, str]:
+    """Return the addresses of an answer of ``addresses``; lines that name none are left out."""
+    found = {}
+    for line in text.splitlines():
+        try:
+            row = orjson.loads(line)
+            path, url = row["path"], row["url"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        if isinstance(path, str) and isinstance(url, str) and url.startswith(_WEB):
+            found[path] = url
+    return found
+
+
+def _length(answer: urllib3.BaseHTTPResponse) -> int:
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if length.isdecimal() else _CHUNK_BYTES + 1
 
 
 def _unreachable(host: str, error: Exception) -> StorageUnreachableError:
@@ -248,8 +357,3 @@ def _not_a_manifest() -> StorageError:
         "The share's list of files is not one, or was cut off.",
         remedy="Try again; if it goes on, the server may be of another version.",
     )
-
-
-def wait_before_retry(error: PackagerError, attempt: int) -> None:
-    """Sleep as long as the server asked for, else longer with each attempt, 30 s at most."""
-    time.sleep(min(error.retry_after_s or 0.5 * 2**attempt, 30.0))

@@ -300,11 +300,11 @@ class Shares:
         """
         return self._opener.open(segment, now_s=now_s)
 
-    def count_use(self, share: Share, *, now_s: float) -> bool:
-        """Count one hand-out when that needs no database now; False says: use `count_exactly`."""
+    def count_use(self, share: Share, *, now_s: float, count: int = 1) -> bool:
+        """Count hand-outs when that needs no database now; False says: use `count_exactly`."""
         if share.max_downloads is not None:
             return False
-        self._uses.add(share.id, now_s)
+        self._uses.add(share.id, now_s, count)
         return True
 
     def count_exactly(self, share: Share, *, now_s: float) -> None:
@@ -315,14 +315,27 @@ class Shares:
         ShareNotFoundError
             The maximum is reached.
         """
-        statement = (
-            update(table)
-            .where(table.c.id == share.id, table.c.uses < table.c.max_downloads)
-            .values(uses=table.c.uses + 1, last_used_s=int(now_s))
-        )
-        with self._db.begin() as connection:
-            if connection.execute(statement).rowcount != 1:
-                raise share_gone()
+        if not self.count_at_most(share, 1, now_s=now_s):
+            raise share_gone()
+
+    def count_at_most(self, share: Share, count: int, *, now_s: float) -> int:
+        """Count up to `count` hand-outs of a share with a maximum; return how many it allows.
+
+        Each attempt is one atomic statement, so that no two visitors get the same last ones.
+        """
+        while count > 0:
+            fits = table.c.uses + count <= table.c.max_downloads
+            statement = (
+                update(table)
+                .where(table.c.id == share.id, fits)
+                .values(uses=table.c.uses + count, last_used_s=int(now_s))
+            )
+            left = select(table.c.max_downloads - table.c.uses).where(table.c.id == share.id)
+            with self._db.begin() as connection:
+                if connection.execute(statement).rowcount == 1:
+                    return count
+                count = min(count - 1, connection.execute(left).scalar() or 0)
+        return 0
 
     def close(self) -> None:
         """Write what waits and release threads and connections."""

@@ -19,11 +19,13 @@ class Uses:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._later: Later[tuple[str, int]] = Later(self._write, what="the use counts of shares")
+        self._later: Later[tuple[str, int, int]] = Later(
+            self._write, what="the use counts of shares"
+        )
 
-    def add(self, share_id: str, now_s: float) -> None:
-        """Count one use of `share_id` at `now_s`."""
-        self._later.add((share_id, int(now_s)))
+    def add(self, share_id: str, now_s: float, count: int = 1) -> None:
+        """Add `count` uses of `share_id` at `now_s`."""
+        self._later.add((share_id, int(now_s), count))
 
     def flush(self) -> None:
         """Write the waiting counts now."""
@@ -33,20 +35,20 @@ class Uses:
         """Write the waiting counts and stop."""
         self._later.close()
 
-    def _write(self, items: list[tuple[str, int]]) -> None:
+    def _write(self, items: list[tuple[str, int, int]]) -> None:
         counts: Counter[str] = Counter()
         last_s: dict[str, int] = {}
-        for share_id, at_s in items:
-            counts[share_id] += 1
+        for share_id, at_s, count in items:
+            counts[share_id] += count
             last_s[share_id] = max(last_s.get(share_id, 0), at_s)
         with self._db.begin() as connection:
-            for share_id, count in counts.items():
+            for share_id, uses in counts.items():
                 used_s = last_s[share_id]
                 connection.execute(
                     update(table)
                     .where(table.c.id == share_id)
                     .values(
-                        uses=table.c.uses + count,
+                        uses=table.c.uses + uses,
                         last_used_s=case(
                             (table.c.last_used_s > used_s, table.c.last_used_s), else_=used_s
                         ),

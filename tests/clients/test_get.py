@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -185,3 +188,102 @@ def test_a_package_of_this_installation_needs_no_server(registry, shared, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert found(tmp_path / "out") == shared.expected
+
+
+def test_a_file_that_get_did_not_bring_is_never_replaced_unasked(registry, shared, tmp_path):
+    link, _ = shared.link()
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "README.md").write_bytes(b"my own notes")
+    done = get(registry, link, out, "--json")
+    assert done.returncode == 1
+    [failed] = json.loads(done.stdout)["failed"]
+    assert (failed["path"], "--overwrite" in failed["remedy"]) == ("README.md", True)
+    assert found(out) == {**shared.expected, "README.md": b"my own notes"}
+    assert get(registry, link, out, "--overwrite").returncode == 0
+    assert found(out) == shared.expected
+    (out / "top.txt").write_bytes(b"edited after it was fetched")
+    assert get(registry, link, out).returncode == 1
+    assert (out / "top.txt").read_bytes() == b"edited after it was fetched"
+
+
+def test_a_new_version_replaces_what_the_old_one_brought(registry, shared, tmp_path):
+    link, _ = shared.link()
+    out = tmp_path / "out"
+    assert get(registry, link, out).returncode == 0
+    (shared.storage / "top.txt").write_bytes(b"the second version")
+    draft = registry.services.packages.draft(shared.name)
+    draft.add(shared.name, ["top.txt"])
+    draft.attach(b"# Read me again\n", "README.md")
+    draft.publish("2", now_s=2)
+    time.sleep(2.5)  # the server remembers for two seconds which version is the latest
+    done = get(registry, link, out, "--json")
+    assert (json.loads(done.stdout)["files"], done.returncode) == (2, 0), done.stdout
+    changed = {"top.txt": b"the second version", "README.md": b"# Read me again\n"}
+    assert found(out) == shared.expected | changed
+
+
+def test_changed_names_are_kept_in_a_manifest(registry, shared, tmp_path):
+    out = tmp_path / "out"
+    (shared.storage / "odd").mkdir()
+    for name in ("CON", "a:b.txt", "Same", "same", "dot."):
+        (shared.storage / "odd" / name).write_bytes(name.encode())
+    draft = registry.services.packages.draft(shared.name)
+    draft.add(shared.name, ["odd/"])
+    draft.publish("2", now_s=2)
+    link, _ = shared.link()
+    assert get(registry, link, out, "--portable", "--include", "odd/*").returncode == 0
+    lines = (out / ".packager" / "names.jsonl").read_text().splitlines()
+    names = {row["path"]: row["name"] for row in map(json.loads, lines)}
+    assert names == {
+        "odd/CON": "odd/_CON",
+        "odd/a:b.txt": "odd/a_b.txt",
+        "odd/dot.": "odd/dot_",
+        "odd/same": "odd/same~2",
+    }
+    for path, name in {**names, "odd/Same": "odd/Same"}.items():
+        assert (out / name).read_bytes() == path.removeprefix("odd/").encode()
+
+
+def test_a_share_that_ends_on_the_way_is_not_asked_again_for_the_rest(registry, shared, tmp_path):
+    for number in range(300):
+        (shared.storage / f"n{number}").write_bytes(b"x")
+    draft = registry.services.packages.draft(shared.name)
+    draft.add(shared.name, [""])
+    draft.publish("2", now_s=2)
+    link, _ = shared.link(max_downloads=100)
+    log = registry.folder / "server.log"
+    before = log.read_text().count("404 ")
+    done = get(registry, link, tmp_path / "out", "--json", "--jobs", "2")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["files"] + len(report["failed"]) == len(shared.expected) + 300
+    assert report["files"] == len(found(tmp_path / "out")) <= 100
+    assert {row["code"] for row in report["failed"]} == {"share_not_found"}
+    assert log.read_text().count("404 ") - before < 20
+
+
+def test_a_password_may_hold_any_character(registry, shared, tmp_path):
+    link, _ = shared.link(password="пароль 日本 ñ")
+    done = get(registry, link, tmp_path / "out", PACKAGER_SHARE_PASSWORD="пароль 日本 ñ")
+    assert done.returncode == 0, done.stderr
+    wrong = get(registry, link, tmp_path / "no", PACKAGER_SHARE_PASSWORD="пароль")
+    assert (wrong.returncode, "not the password" in wrong.stderr) == (1, True)
+
+
+def test_a_terminal_is_asked_for_the_password(registry, shared, tmp_path):
+    link, _ = shared.link(password="correct horse")
+    command = [sys.executable, "-m", "packager_jupyter.cli", "get", link, str(tmp_path / "out")]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, command, registry.environment())
+    shown = b""
+    while b"Password of the share" not in shown:
+        shown += os.read(terminal, 1024)
+    os.write(terminal, b"correct horse\n")
+    with contextlib.suppress(OSError):  # the terminal of a process that ended
+        while piece := os.read(terminal, 4096):
+            shown += piece
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
+    assert found(tmp_path / "out") == shared.expected
+    assert b"correct horse" not in shown

@@ -206,6 +206,14 @@ class ShareHandler(PackagerHandler):
             return None
         return self.call(shares.count_exactly, share, now_s=now_s)
 
+    async def count_uses(self, share: Share, count: int) -> int:
+        """Count `count` hand-outs at once; return how many of them the share's maximum allows."""
+        shares, now_s = self.services.shares, time.time()
+        if not shares.count_use(share, now_s=now_s, count=count):
+            count = await self.call(shares.count_at_most, share, count, now_s=now_s)
+        self.note(self.audit_action, f"ok {count}")
+        return count
+
     def image_prefix(self, share: Share) -> str:
         """Return what stands before an image's path in this visitor's pages."""
         if share.is_open:

@@ -65,7 +65,11 @@ class PointerHandler(ShareHandler):
             return None
         entry = await self.entry(pointer)
         if is_changed(pointer, entry):
-            raise object_changed(pointer.path)
+            # Or what is remembered is older than this version: nobody is refused for that.
+            entry = await self.call(self._stat, pointer)
+            self.state.entries.put((pointer.source, pointer.key, pointer.version_id), entry)
+            if is_changed(pointer, entry):
+                raise object_changed(pointer.path)
         return entry
 
     async def entry(self, pointer: Pointer) -> Entry:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from packager_jupyter.exports.table import EXPORTS
 from packager_jupyter.server.rules import Route, Rule
+from packager_jupyter.server.share.addresses import AddressesHandler
 from packager_jupyter.server.share.attachments import AttachmentHandler, ImageHandler
 from packager_jupyter.server.share.exports import ZipHandler, list_handler
 from packager_jupyter.server.share.files import FilesHandler
@@ -54,6 +55,12 @@ GIT_ROUTES = [
 SHARE_ROUTES = [
     # First the one that a download of ten thousand files asks ten thousand times.
     Route("s/{share}/files/{path}", FilesHandler, _read("share"), "A file or folder of a share"),
+    Route(
+        "s/{share}/addresses",
+        AddressesHandler,
+        {"POST": Rule("share", "packager:shares", "read")},
+        "Signed addresses of many files in one answer",
+    ),
     Route("local/{token}", LocalHandler, _read("signed"), "A signed file of a local source"),
     Route("s/{share}/", PageHandler, _read("share"), "The share page"),
     Route("s/{share}", EntranceHandler, _read("share"), "The share page, without its slash"),
