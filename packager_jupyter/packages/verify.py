@@ -43,6 +43,7 @@ STRAY_FACTOR = 20
 STRAY_FREE = 20_000
 _HASHES = ("sha256", "sha512", "sha1", "md5")
 _WINDOW = 1000
+_KEPT_ROWS = 100_000
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +146,10 @@ class Verifier:
 
         That needs no table beside the listing. Returns what is left over.
         """
-        facts = facts_of(self._contents)
-        order = order_of(facts_of(self._contents))
+        kept: list[list[Fact]] = []
+        order = order_of(_keeping(facts_of(self._contents), kept))
+        is_kept = order is not None and sum(map(len, kept)) == order.files
+        facts = iter(kept) if is_kept else facts_of(self._contents)
         if order is None or order.files <= HEADS_BELOW:
             return facts
         source = self._open(order.source)
@@ -293,6 +296,16 @@ class Verifier:
 
 _READABLE = frozenset({None, "STANDARD", "Hot"})
 """Classes that need no second look; others may, see `Entry.is_archived`."""
+
+
+def _keeping(facts: Iterator[list[Fact]], kept: list[list[Fact]]) -> Iterator[list[Fact]]:
+    """Hand facts on and keep them while they are not too many to be kept."""
+    left = _KEPT_ROWS
+    for rows in facts:
+        left -= len(rows)
+        if left >= 0:
+            kept.append(rows)
+        yield rows
 
 
 def _difference(row: Expected, entry: Entry) -> Problem | None:

@@ -16,10 +16,15 @@ import re
 from binascii import b2a_base64
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import quote
 
-from packager_jupyter.sources.quoting import attachment_disposition, quote_path, quote_value
+from packager_jupyter.sources.quoting import (
+    attachment_disposition,
+    encode_and_quote,
+    quote_path,
+    quote_value,
+)
 
 if TYPE_CHECKING:
     from _hashlib import HASH
@@ -94,6 +99,16 @@ class _Template:
     after: str
 
 
+class _Plain(NamedTuple):
+    """What is the same for every blob without options: hash states to copy, and texts."""
+
+    inner: Callable[[], HASH]
+    outer: Callable[[], HASH]
+    tail: bytes
+    query: str
+    after: str
+
+
 class BulkSas:
     """Signs blobs of one container for one life time.
 
@@ -118,26 +133,20 @@ class BulkSas:
         template = self._template(shape)
         return self._fill(template, values) if template else self._library(shape, values)
 
-    def plain(self, prefix: str) -> Callable[[str], str] | None:
-        """Return the fastest way to sign blobs below `prefix` without options, or None."""
+    def plain(self, prefix: str) -> _Plain | None:
+        """Return what signing blobs below `prefix` without options takes, or None."""
         template = self._template(_PLAIN)
         if template is None or len(template.tail) > 1 or len(template.query) > 1:
             return None
-        tail, query, after = template.tail[0], template.query[0], f"%3D{template.after}"
         start = template.start.copy()
         start.update(prefix.encode())
-        outer_state = self._outer
-
-        def fill(name: str) -> str:
-            inner = start.copy()
-            inner.update((name + tail).encode())
-            outer = outer_state.copy()
-            outer.update(inner.digest())
-            # 32 bytes always end in one "="; the library leaves "/" as it is.
-            mac = b2a_base64(outer.digest(), newline=False).decode()[:-1]
-            return query + mac.replace("+", "%2B") + after
-
-        return fill
+        return _Plain(
+            start.copy,
+            self._outer.copy,
+            template.tail[0].encode(),
+            f"?{template.query[0]}",
+            f"%3D{template.after}",
+        )
 
     def _template(self, shape: _Shape) -> _Template | None:
         if shape not in self._templates:
@@ -203,6 +212,7 @@ def sas_signer(bulk: BulkSas, *, base_url: str, prefix: str) -> Signer:
     """
     root = f"{base_url}/{quote_path(prefix)}"
     plain = bulk.plain(prefix)
+    inner_state, outer_state, tail, query, after = plain or (None, None, b"", "", "")
 
     def sign(
         key: str,
@@ -211,9 +221,22 @@ def sas_signer(bulk: BulkSas, *, base_url: str, prefix: str) -> Signer:
         filename: str | None = None,
         media_type: str | None = None,
     ) -> str:
-        path = root + quote_path(key)
-        if plain is not None and version_id is None and filename is None and media_type is None:
-            return f"{path}?{plain(key)}"
+        data, path = encode_and_quote(key)
+        path = root + path
+        if (
+            inner_state is not None
+            and outer_state is not None
+            and version_id is None
+            and filename is None
+            and media_type is None
+        ):
+            inner = inner_state()
+            inner.update(data + tail)
+            outer = outer_state()
+            outer.update(inner.digest())
+            # 32 bytes always end in one "="; the library leaves "/" as it is.
+            mac = b2a_base64(outer.digest(), newline=False)[:-1].decode()
+            return path + query + mac.replace("+", "%2B") + after
         parameter, pin = pin_of(version_id)
         shape = _Shape(parameter, filename is not None, media_type is not None)
         token = bulk.token(
