@@ -191,6 +191,13 @@ class TooLargeError(PackagerError):
     status = 413
 
 
+class NotPreviewableError(PackagerError):
+    """A file of which no preview can be made: of another kind than its name says, or too large."""
+
+    code = "not_previewable"
+    status = 422
+
+
 class RateLimitedError(PackagerError):
     """Too many tries; `retry_after_s` says when to come back (RFC 6585 4)."""
 

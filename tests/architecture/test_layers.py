@@ -29,6 +29,7 @@ LEVELS = {
     "sources": 4,
     "oci": 4,
     "packages": 5,
+    "previews": 5,  # what one file looks like; knows no package
     "shares": 6,
     "exports": 6,
     "registries": 6,

@@ -72,6 +72,17 @@ class PointerHandler(ShareHandler):
                 raise object_changed(pointer.path)
         return entry
 
+    async def check_again(self, pointer: Pointer) -> None:
+        """Make sure of the same now that its bytes were read: nothing remembered counts.
+
+        Raises
+        ------
+        ObjectChangedError, ObjectNotFoundError, StorageError
+        """
+        if pointer.version_id is None and is_changed(pointer, await self.call(self._stat, pointer)):
+            self.state.entries.forget((pointer.source, pointer.key, pointer.version_id))
+            raise object_changed(pointer.path)
+
     async def entry(self, pointer: Pointer) -> Entry:
         """Return what the storage says of the object, not older than some seconds."""
         key = (pointer.source, pointer.key, pointer.version_id)

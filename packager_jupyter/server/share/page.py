@@ -12,6 +12,9 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 
 from packager_jupyter.errors import BadInputError
+from packager_jupyter.packages.media import media_type_for
+from packager_jupyter.packages.pointer import Pointer
+from packager_jupyter.previews.registry import preview_kind
 from packager_jupyter.server.query import parse_query
 from packager_jupyter.server.render import Links, is_viewable, render, render_markdown
 from packager_jupyter.server.share.attachments import not_attached
@@ -136,6 +139,8 @@ class PageHandler(ShareHandler):
             "recipes": _recipes(share, version, share_url),
             "needs_password": share.needs_password,
             "quote": quote,
+            "has_preview": _has_preview,
+            "has_checksums": any(isinstance(row, Pointer) and row.checksums for row in page.rows),
         }
 
     def _created_s(self, version: Version) -> int | None:
@@ -230,6 +235,10 @@ def _recipes(share: Share, version: Version, share_url: str) -> list[RecipeGroup
         examples=examples,
     )
     return recipes(facts)
+
+
+def _has_preview(row: Pointer) -> bool:
+    return preview_kind(row.path, row.media_type or media_type_for(row.path)) is not None
 
 
 def _page(version: Version, listing: Listing) -> PointerPage:

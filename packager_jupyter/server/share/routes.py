@@ -20,6 +20,7 @@ from packager_jupyter.server.share.git import (
 from packager_jupyter.server.share.huggingface import HUB_ROUTES
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
+from packager_jupyter.server.share.preview import PreviewHandler
 from packager_jupyter.server.share.static import StaticHandler
 from packager_jupyter.server.share.unlock import UnlockHandler
 
@@ -69,6 +70,9 @@ SHARE_ROUTES = [
         UnlockHandler,
         {**_read("share"), "POST": Rule("share", "packager:shares", "read")},
         "The password form",
+    ),
+    Route(
+        "s/{share}/preview/{path}", PreviewHandler, _read("share"), "What a file is and looks like"
     ),
     Route("s/{share}/view/{path}", ViewHandler, _read("share"), "A rendered text or notebook"),
     Route(

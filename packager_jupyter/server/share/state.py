@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 from packager_jupyter.server.share.ahead import ReadAhead
 from packager_jupyter.server.share.gitserve import UploadPacks
 from packager_jupyter.server.share.memory import Memory
+from packager_jupyter.server.share.turns import Turns
 
 if TYPE_CHECKING:
     from packager_jupyter.exports.git.repos import GitRepo
     from packager_jupyter.exports.zip import ZipPlan
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
+    from packager_jupyter.previews.base import Preview
     from packager_jupyter.sources.base import Entry, Signer
 
 SETTING = "packager_shares_state"
@@ -27,6 +29,8 @@ PINNED_S = 30.0
 STAT_S = 5.0
 SIGNER_S = 30.0
 REMEMBERED = 40_000
+PREVIEWS_AT_ONCE = 3
+PREVIEWS_WAITING = 30
 
 
 class ShareState:
@@ -45,6 +49,8 @@ class ShareState:
         self.repos: Memory[GitRepo] = Memory(256, life_s=PINNED_S)
         self.upload_packs = UploadPacks()
         self.texts: Memory[str] = Memory(64)
+        self.previews: Memory[Preview] = Memory(32)
+        self.previewing = Turns(PREVIEWS_AT_ONCE, waiting=PREVIEWS_WAITING, what="previews")
         # Stands in remembered texts for what differs between visitors; nobody can write it.
         self.images_mark = f"images-{secrets.token_hex(16)}/"
 

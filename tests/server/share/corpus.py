@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 
@@ -41,7 +42,7 @@ HARMLESS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "dd", "del", "div", "dl", "dt"),
     *("em", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark"),
     *("ol", "p", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "table"),
-    *("tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var"),
+    *("tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var", "figure", "figcaption"),
 }
 OURS_ONLY = {"form", "input", "button", "label", "details", "summary", "meta", "link", "section"}
 IN_TEXT = {"href", "src", "alt", "title", "rel", "class", "width", "height", "colspan", "rowspan"}
@@ -100,6 +101,42 @@ def notebook(payload):
     return json.dumps(
         {"cells": cells, "metadata": {"title": payload}, "nbformat": 4, "nbformat_minor": 5}
     ).encode()
+
+
+def preview_files(payload, names=("x",)):
+    """Return files of every kind that has a preview, `payload` in each of their places."""
+    import numpy as np
+    import pyarrow as pa
+    import tifffile
+    from pyarrow import parquet
+
+    quoted = payload.replace('"', '""')
+    columns = pa.table({payload: [payload], "list": [[payload]]})
+    columns = columns.replace_schema_metadata({payload: payload})
+    table, tiff = io.BytesIO(), io.BytesIO()
+    parquet.write_table(columns, table)
+    ascii_text = payload.encode("ascii", "replace").decode()
+    with tifffile.TiffWriter(tiff) as writer:
+        writer.write(
+            np.zeros((8, 8), "uint8"),
+            description=ascii_text,
+            software=ascii_text,
+            extratags=[(42113, 2, 0, ascii_text, True)],
+        )
+    found = {
+        "csv": f'"{quoted}","{quoted}"\n"{quoted}",{payload}\n'.encode(),
+        "jsonl": json.dumps({payload: payload, "b": [payload]}).encode(),
+        "json": json.dumps({payload: [payload]}).encode(),
+        "md": payload.encode(),
+        "ipynb": notebook(payload),
+        "txt": payload.encode(),
+        "svg": payload.encode(),
+        "html": payload.encode(),
+        "parquet": table.getvalue(),
+        "tif": tiff.getvalue(),
+        "png": payload.encode(),
+    }
+    return {f"{name}.{ending}": data for name in names for ending, data in found.items()}
 
 
 def faults(page: bytes | str) -> list[str]:

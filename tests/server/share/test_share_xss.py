@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from packager_jupyter.server.render import Links, render, render_markdown, render_notebook
-from server.share.corpus import PAYLOADS, faults, notebook
+from server.share.corpus import PAYLOADS, faults, notebook, preview_files
 from server.share.ocean import BROWSER, Published, fill
 
 LINKS = Links("", {"a.png", "b.ipynb"})
@@ -142,6 +142,36 @@ async def test_every_page_of_a_hostile_package(standalone_host, tmp_path):
         assert faults(answer.body) == [], below
 
 
+async def test_every_preview_of_hostile_files(standalone_host, tmp_path):
+    """Cells, keys, column names, tags, file names: whatever a preview shows is text."""
+    services = standalone_host.services
+    folder = tmp_path / "lake"
+    files = {}
+    for number, payload in enumerate(PAYLOADS):
+        name = payload.replace("/", "\u2215").replace("\t", " ")[:80]
+        for path, data in preview_files(payload, [name]).items():
+            # The slow readers have a process each: some of the payloads are enough for them.
+            if number % 12 == 0 or not path.endswith((".parquet", ".tif")):
+                files[f"{number}/{path}"] = data
+    fill(folder, files)
+    services.sources.add("lake", f"file://{folder}")
+    draft = services.packages.create("hostile", title=PAYLOADS[24][:100])
+    draft.add("lake", [""], rename=".")
+    draft.publish("1", now_s=1)
+    published = Published(standalone_host, folder)
+    segment = services.shares.create("hostile", owner="ann").segment
+    for path in files:
+        answer = await published.get(segment, f"preview/{quote(path)}", **BROWSER)
+        assert answer.code == 200, (path, answer.body[:300])
+        assert faults(answer.body) == [], path
+        if path.endswith((".csv", ".jsonl", ".parquet", ".tif")):
+            assert b"cannot be" not in answer.body, path
+    folders = {path.partition("/")[0] for path in files}
+    for name in folders:
+        answer = await published.get(segment, f"?path={quote(name)}", **BROWSER)
+        assert faults(answer.body) == [], name
+
+
 @pytest.mark.parametrize("payload", [*PAYLOADS, "<svg onload=alert(1)>"])
 async def test_failures_do_not_repeat_what_was_asked(standalone_host, tmp_path, payload):
     services = standalone_host.services
@@ -156,6 +186,7 @@ async def test_failures_do_not_repeat_what_was_asked(standalone_host, tmp_path, 
     asked = [
         (segment, f"files/{hostile}"),
         (segment, f"view/{hostile}"),
+        (segment, f"preview/{hostile}"),
         (segment, f"attachments/{hostile}"),
         (segment, f"images/{hostile}/{hostile}"),
         (segment, f"?path={hostile}"),

@@ -68,13 +68,6 @@ def _zip(facts: ShareFacts) -> str:
 
 DOWNLOAD_WAYS = (
     Way(
-        "packager",
-        GROUP,
-        "packager",
-        "Every file: parallel, resuming, checksums verified. Runs again where it stopped.",
-        _packager,
-    ),
-    Way(
         "wget",
         GROUP,
         "wget",
@@ -94,6 +87,13 @@ DOWNLOAD_WAYS = (
         "aria2",
         "Every file, several at a time, verified where a checksum is known.",
         _aria2,
+    ),
+    Way(
+        "packager",
+        GROUP,
+        "packager",
+        "Every file, resuming, with its checksums verified (pip install packager_jupyter).",
+        _packager,
     ),
     Way("curl", GROUP, "curl", "One file.", _curl),
     Way("curl-all", GROUP, "curl, all", "Every file, several at a time.", _curl_all),
