@@ -32,6 +32,7 @@ class RegistryServer:
     services: Services
     folder: Path
     ca: Path | None = None
+    pid: int = 0
 
     def token(self, *scopes: str) -> str:
         """Return a fresh token with these scopes."""
@@ -50,7 +51,7 @@ class RegistryServer:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory) -> Iterator[RegistryServer]:
-    yield from _serve(tmp_path_factory.mktemp("registry"))
+    yield from serve_registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="module")
@@ -58,20 +59,25 @@ def https_registry(tmp_path_factory) -> Iterator[RegistryServer]:
     """The same with TLS; ``SSL_CERT_FILE`` of `environment` is its authority."""
     folder = tmp_path_factory.mktemp("https")
     pem, ca = write_certificate(folder, hosts=["127.0.0.1"])
-    yield from _serve(folder, "--tls-cert", str(pem), "--tls-key", str(pem), ca=ca)
+    yield from serve_registry(folder, "--tls-cert", str(pem), "--tls-key", str(pem), ca=ca)
 
 
-def _serve(folder: Path, *arguments: str, ca: Path | None = None) -> Iterator[RegistryServer]:
+def serve_registry(
+    folder: Path, *arguments: str, ca: Path | None = None, oci_store: str | None = None
+) -> Iterator[RegistryServer]:
+    """Start a server on a folder, and stop it afterwards."""
     data = folder / "data"
     [port] = free_ports(1)
     command = [sys.executable, "-m", "packager_jupyter.cli", "serve"]
     command += ["--port", str(port), "--data-dir", str(data), "--root-dir", str(folder)]
     url = f"{'https' if ca else 'http'}://127.0.0.1:{port}/"
-    services = Services.open(Settings(data_dir=str(data), root_dir=str(folder)))
+    store = {} if oci_store is None else {"oci_store": oci_store}
+    command += [] if oci_store is None else ["--oci-store", oci_store]
+    services = Services.open(Settings(data_dir=str(data), root_dir=str(folder), **store))
     process = spawn([*command, *arguments], log=folder / "server.log")
     try:
         _wait(port)
-        yield RegistryServer(url, services, folder, ca)
+        yield RegistryServer(url, services, folder, ca, process.pid)
     finally:
         process.terminate()
         process.wait(30)

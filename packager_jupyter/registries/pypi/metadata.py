@@ -6,6 +6,7 @@ Source: "Core metadata specifications"; a wheel keeps it in ``{name}-{version}.d
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from packager_jupyter.registries.pypi.names import DistributionName
 
 _METADATA, _RECORD = "METADATA", "RECORD"
+_MAX_RECORD_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +79,34 @@ def _from_wheel(file: BinaryIO, name: DistributionName) -> bytes:
     members = read_members(file)
     folder = _dist_info(members, name)
     by_name = {member.name: member for member in members}
-    if f"{folder}/{_RECORD}" not in by_name or f"{folder}/WHEEL" not in by_name:
+    record = by_name.get(f"{folder}/{_RECORD}")
+    if record is None or f"{folder}/WHEEL" not in by_name:
         raise _missing(f"{folder}/{_RECORD} or WHEEL")
     member = by_name.get(f"{folder}/{_METADATA}")
     if member is None:
         raise _missing(f"{folder}/{_METADATA}")
+    _check_record(read_member(file, record, max_bytes=_MAX_RECORD_BYTES), set(by_name), folder)
     return read_member(file, member)
+
+
+def _check_record(raw: bytes, names: set[str], folder: str) -> None:
+    """Refuse a wheel whose RECORD and members are not the same files.
+
+    Source: "Binary distribution format", the .dist-info directory: RECORD lists every file but its
+    own signatures. Installers that read the one or the other would install different files.
+    """
+    try:
+        rows = csv.reader(raw.decode("utf-8").splitlines(), strict=True)
+        listed = {row[0] for row in rows if row}
+    except (UnicodeDecodeError, csv.Error):
+        raise _unrecorded("is damaged") from None
+    own = {f"{folder}/{_RECORD}{suffix}" for suffix in ("", ".jws", ".p7s")}
+    files = {name for name in names if not name.endswith("/")}
+    hidden, absent = files - listed - own, listed - files - own
+    if hidden:
+        raise _unrecorded(f"does not list {min(hidden)[:120]!r}")
+    if absent:
+        raise _unrecorded(f"lists {min(absent)[:120]!r}, which is not there")
 
 
 def _dist_info(members: list[Member], name: DistributionName) -> str:
@@ -116,6 +140,12 @@ def _from_sdist(file: BinaryIO, name: DistributionName) -> bytes:
             remedy="Build it again with the project's build tool.",
         )
     return scan.contents[wanted]
+
+
+def _unrecorded(what: str) -> BadInputError:
+    return BadInputError(
+        f"The wheel's RECORD {what}.", remedy="Build it again with the project's build tool."
+    )
 
 
 def _missing(what: str) -> BadInputError:

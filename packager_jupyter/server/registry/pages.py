@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import orjson
@@ -35,8 +36,19 @@ def send_rendered(handler: RegistryHandler, page: Rendered, *, content_type: str
 
 
 def send_json(handler: RegistryHandler, value: object) -> None:
-    """Answer with a JSON document."""
-    handler.set_header("Content-Type", "application/json")
+    """Answer GET or HEAD with a JSON document."""
+    send_document(handler, orjson.dumps(value), content_type="application/json")
+
+
+def send_document(handler: RegistryHandler, body: bytes, *, content_type: str) -> None:
+    """Answer GET or HEAD with a small document that may change."""
+    handler.set_header("Content-Type", content_type)
     handler.set_header("Cache-Control", f"{handler.cache_scope}, {LIST_CACHE}")
+    handler.set_header("ETag", f'"{hashlib.sha256(body).hexdigest()[:32]}"')
     handler.allow_any_origin()
-    handler.finish(orjson.dumps(value))
+    if handler.check_etag_header():
+        handler.set_status(304)
+        handler.finish()
+        return
+    handler.set_header("Content-Length", str(len(body)))
+    handler.finish(body if handler.request.method != "HEAD" else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -10,11 +11,17 @@ from packager_jupyter.errors import BadInputError, PackagerError, PathNotFoundEr
 from packager_jupyter.registries.pypi.info import project_info
 from packager_jupyter.registries.pypi.names import normalize_project
 from packager_jupyter.registries.pypi.simple import JSON_TYPE, negotiate
-from packager_jupyter.registries.pypi.upload import check_action, check_upload
+from packager_jupyter.registries.pypi.upload import UploadGoneError, check_action, check_upload
+from packager_jupyter.server.query import parse_query
 from packager_jupyter.server.registry.base import RegistryHandler, UploadHandler
-from packager_jupyter.server.registry.pages import FILE_CACHE, send_json, send_rendered
+from packager_jupyter.server.registry.pages import (
+    FILE_CACHE,
+    send_document,
+    send_json,
+    send_rendered,
+)
 from packager_jupyter.server.rules import Route, Rule
-from packager_jupyter.server.share.sending import Sending
+from packager_jupyter.server.share.sending import Sending, sliced
 from packager_jupyter.server.strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
 
 METADATA_SUFFIX = ".metadata"
 _PROVENANCE = "application/vnd.pypi.integrity.v1+json"
+_XML = ("text/xml", "application/xml")
 
 
 class NotAcceptableError(PackagerError):
@@ -46,8 +54,11 @@ class PypiHandler(RegistryHandler):
         return self.feeds.pypi(self.spec.name)
 
     def accepted(self) -> str:
-        """Return the content type to answer with."""
-        kind = negotiate(self.request.headers.get("Accept"))
+        """Return the content type to answer with: what the address or ``Accept`` asks for."""
+        wanted = parse_query(self.request.query).get("format")
+        # A plus sign that nobody encoded arrives as a blank.
+        asked = wanted.replace(" ", "+") if wanted else self.request.headers.get("Accept")
+        kind = negotiate(asked)
         if kind is None:
             raise NotAcceptableError(
                 "This page is offered as JSON and as HTML only.",
@@ -99,7 +110,8 @@ class SlashHandler(PypiHandler):
 
     def get(self, **_path: str) -> None:
         """Redirect to the address with the slash."""
-        self.redirect(f"{self.request.path}/", status=308)
+        query = f"?{self.request.query}" if self.request.query else ""
+        self.redirect(f"{self.request.path}/{query}", status=308)
 
     head = get
 
@@ -130,10 +142,14 @@ class FileHandler(PypiHandler):
 
     async def _metadata(self, project: str, filename: str) -> None:
         body = await self.call(self.index.metadata, project, filename)
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        sending = Sending(
+            self,
+            filename=f"{filename}{METADATA_SUFFIX}",
+            media_type="text/plain",
+            etag=hashlib.sha256(body).hexdigest(),
+        )
         self._cache_for_good()
-        self.set_header("Content-Length", str(len(body)))
-        self.finish(body if self.request.method != "HEAD" else None)
+        await sending.send(len(body), sliced(body))
 
     def _cache_for_good(self) -> None:
         self.set_header("Cache-Control", f"{self.cache_scope}, {FILE_CACHE}")
@@ -147,9 +163,9 @@ class ProvenanceHandler(PypiHandler):
         """Answer with the attestations of a file."""
         self.require("read", normalize_project(project))
         body = await self.call(self.index.provenance, project, filename)
-        self.set_header("Content-Type", _PROVENANCE)
-        self.allow_any_origin()
-        self.finish(body)
+        send_document(self, body, content_type=_PROVENANCE)
+
+    head = get
 
 
 class InfoHandler(PypiHandler):
@@ -163,11 +179,22 @@ class InfoHandler(PypiHandler):
         body = await self.call(project_info, self.index, name, version, base_url=base_url)
         send_json(self, body)
 
+    head = get
+
 
 class PypiUploadHandler(UploadHandler):
     """``legacy/``: upload, as twine, uv, poetry, hatch and flit do it."""
 
     ecosystem = "pypi"
+
+    async def prepare(self) -> None:
+        """Let uploads in; raises `UploadGoneError` for the XML-RPC of ``pip search``."""
+        if self.request.headers.get("Content-Type", "").lower().startswith(_XML):
+            raise UploadGoneError(
+                "This index has no XML-RPC, and so no pip search.",
+                remedy="Look at its simple/ page.",
+            )
+        await super().prepare()
 
     async def post(self, feed: str) -> None:
         """Publish one distribution file."""
@@ -263,17 +290,17 @@ PYPI_ROUTES: tuple[Route, ...] = (
     Route("pypi/{feed}/legacy/", PypiUploadHandler, {"POST": _WRITE}, "Upload a distribution"),
     Route("pypi/{feed}/legacy", PypiUploadHandler, {"POST": _WRITE}, "Upload a distribution"),
     Route("pypi/{feed}/", PypiUploadHandler, {"POST": _WRITE}, "Upload a distribution"),
-    Route("pypi/{feed}/pypi/{project}/json", InfoHandler, {"GET": _READ}, "JSON of a project"),
+    Route("pypi/{feed}/pypi/{project}/json", InfoHandler, _READS, "JSON of a project"),
     Route(
         "pypi/{feed}/pypi/{project}/{version}/json",
         InfoHandler,
-        {"GET": _READ},
+        _READS,
         "JSON of a version",
     ),
     Route(
         "pypi/{feed}/integrity/{project}/{version}/{filename}/provenance",
         ProvenanceHandler,
-        {"GET": _READ},
+        _READS,
         "Attestations of a file",
     ),
     Route("pypi/{feed}/manage/{project}", ManageHandler, {"POST": _WRITE}, "Yank and the like"),
