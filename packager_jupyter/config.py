@@ -79,6 +79,15 @@ class Settings(Configurable):
     share_cookie_s = Integer(
         3600, help="Seconds for which a visitor who gave the password is not asked again."
     ).tag(config=True)
+    zip_content_bytes = Integer(
+        1024**3,
+        help="Largest package that is handed out as one ZIP with the bytes of its files "
+        "(`package.zip?content=all`), in bytes. They pass through this server. 0 allows none.",
+    ).tag(config=True)
+    zip_content_file_bytes = Integer(
+        256 * 1024**2,
+        help="Largest file whose bytes go into such a ZIP; larger ones stay pointers in it.",
+    ).tag(config=True)
     max_attachment_bytes = Integer(
         16 * 1024 * 1024, help="Largest file that may be attached to a package, in bytes."
     ).tag(config=True)

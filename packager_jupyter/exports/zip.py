@@ -26,19 +26,19 @@ CHECKPOINT_EVERY = 4096
 CHUNK_BYTES = 64 * 1024
 DIRECTORY_BATCH = 512
 _UINT16_MAX = 0xFFFF
-_UINT32_MAX = 0xFFFFFFFF
-_VERSION = 20
-_VERSION_ZIP64 = 45
-_UNIX = 3 << 8
-_UTF8 = 0x0800
-_DATE = (1 << 5) | 1  # 1980-01-01
+UINT32_MAX = 0xFFFFFFFF
+VERSION = 20
+VERSION_ZIP64 = 45
+UNIX = 3 << 8
+UTF8 = 0x0800
+DATE = (1 << 5) | 1  # 1980-01-01
 _MODE = 0o100644 << 16
 
-_LOCAL = struct.Struct("<14sIIIHH")
-_LOCAL_HEAD = struct.pack("<IHHHHH", 0x04034B50, _VERSION, _UTF8, 0, 0, _DATE)
-_CENTRAL = struct.Struct("<16sIIIHH10sI")
-_CENTRAL_TAIL = struct.pack("<HHHI", 0, 0, 0, _MODE)
-_OFFSET64 = struct.Struct("<HHQ")
+LOCAL = struct.Struct("<14sIIIHH")
+LOCAL_HEAD = struct.pack("<IHHHHH", 0x04034B50, VERSION, UTF8, 0, 0, DATE)
+CENTRAL = struct.Struct("<16sIIIHH10sI")
+CENTRAL_TAIL = struct.pack("<HHHI", 0, 0, 0, _MODE)
+OFFSET64 = struct.Struct("<HHQ")
 _END64 = struct.Struct("<IQHHIIQQQQ")
 _LOCATOR64 = struct.Struct("<IIQI")
 _END = struct.Struct("<IHHHHIIH")
@@ -98,18 +98,18 @@ class ZipPlan:
         for name, size_bytes in entries.sizes():
             if count % CHECKPOINT_EVERY == 0:
                 checkpoints.append(CheckPoint(count, name, local, central))
-            if size_bytes >= _UINT32_MAX:
+            if size_bytes >= UINT32_MAX:
                 raise TooLargeError(
                     f"{name} has {size_bytes} bytes; an entry of the ZIP holds less than 4 GiB.",
                     remedy="Download that file by itself.",
                 )
             name_bytes = len(name.encode())
-            central += _CENTRAL.size + name_bytes
-            if local >= _UINT32_MAX:
-                central += _OFFSET64.size
-            local += _LOCAL.size + name_bytes + size_bytes
+            central += CENTRAL.size + name_bytes
+            if local >= UINT32_MAX:
+                central += OFFSET64.size
+            local += LOCAL.size + name_bytes + size_bytes
             count += 1
-        end = len(_end(count, local, central))
+        end = len(end_record(count, local, central))
         return cls(local + central + end, count, local, central, checkpoints)
 
 
@@ -164,7 +164,7 @@ def _all_from(entries: Entries, plan: ZipPlan, point: CheckPoint) -> Iterator[by
 
 def _locals_from(entries: Entries, point: CheckPoint) -> Iterator[bytes]:
     # This loop and the next one run a million times per archive: no call that can be spared.
-    pack, head, waiting, waiting_bytes = _LOCAL.pack, _LOCAL_HEAD, list[bytes](), 0
+    pack, head, waiting, waiting_bytes = LOCAL.pack, LOCAL_HEAD, list[bytes](), 0
     for name, data in entries.read(point.index, point.name):
         encoded = name.encode()
         size = len(data)
@@ -177,19 +177,19 @@ def _locals_from(entries: Entries, point: CheckPoint) -> Iterator[bytes]:
 
 
 def _directory_from(entries: Entries, plan: ZipPlan, point: CheckPoint) -> Iterator[bytes]:
-    pack, near, far = _CENTRAL.pack, _central_head(_VERSION), _central_head(_VERSION_ZIP64)
-    tail, waiting, offset, waiting_from = _CENTRAL_TAIL, list[bytes](), point.local_offset, 0
+    pack, near, far = CENTRAL.pack, _central_head(VERSION), _central_head(VERSION_ZIP64)
+    tail, waiting, offset, waiting_from = CENTRAL_TAIL, list[bytes](), point.local_offset, 0
     for name, data in entries.read(point.index, point.name):
         encoded = name.encode()
         size, name_bytes = len(data), len(encoded)
-        if offset < _UINT32_MAX:
+        if offset < UINT32_MAX:
             fixed = pack(near, crc32(data), size, size, name_bytes, 0, tail, offset)
             waiting += (fixed, encoded)
         else:
-            extra = _OFFSET64.pack(1, 8, offset)
-            fixed = pack(far, crc32(data), size, size, name_bytes, len(extra), tail, _UINT32_MAX)
+            extra = OFFSET64.pack(1, 8, offset)
+            fixed = pack(far, crc32(data), size, size, name_bytes, len(extra), tail, UINT32_MAX)
             waiting += (fixed, encoded, extra)
-        offset += _LOCAL.size + name_bytes + size
+        offset += LOCAL.size + name_bytes + size
         waiting_from += 1
         if waiting_from == DIRECTORY_BATCH:
             yield b"".join(waiting)
@@ -198,31 +198,32 @@ def _directory_from(entries: Entries, plan: ZipPlan, point: CheckPoint) -> Itera
 
 
 def _central_head(version: int) -> bytes:
-    return struct.pack("<IHHHHHH", 0x02014B50, _UNIX | version, version, _UTF8, 0, 0, _DATE)
+    return struct.pack("<IHHHHHH", 0x02014B50, UNIX | version, version, UTF8, 0, 0, DATE)
 
 
 def _end_of(plan: ZipPlan) -> bytes:
-    return _end(plan.count, plan.directory_offset, plan.directory_bytes)
+    return end_record(plan.count, plan.directory_offset, plan.directory_bytes)
 
 
-def _end(count: int, offset: int, size: int) -> bytes:
+def end_record(count: int, offset: int, size: int) -> bytes:
+    """Return what ends an archive whose directory of `size` bytes stands at `offset`."""
     tail = _END.pack(
         0x06054B50,
         0,
         0,
         min(count, _UINT16_MAX),
         min(count, _UINT16_MAX),
-        min(size, _UINT32_MAX),
-        min(offset, _UINT32_MAX),
+        min(size, UINT32_MAX),
+        min(offset, UINT32_MAX),
         0,
     )
-    if count < _UINT16_MAX and size < _UINT32_MAX and offset < _UINT32_MAX:
+    if count < _UINT16_MAX and size < UINT32_MAX and offset < UINT32_MAX:
         return tail
     end64 = _END64.pack(
         0x06064B50,
         _END64.size - 12,
-        _UNIX | _VERSION_ZIP64,
-        _VERSION_ZIP64,
+        UNIX | VERSION_ZIP64,
+        VERSION_ZIP64,
         0,
         0,
         count,

@@ -5,17 +5,27 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, ClassVar
 
+from packager_jupyter.errors import BadInputError, BusyError
 from packager_jupyter.exports.archive import PointerArchive
 from packager_jupyter.exports.base import Place
+from packager_jupyter.exports.content_zip import ContentArchive, ContentLimits
+from packager_jupyter.exports.reading import read_pointer
+from packager_jupyter.server.query import parse_query
 from packager_jupyter.server.share.base import ShareHandler
+from packager_jupyter.server.share.objects import PointerHandler
 from packager_jupyter.server.share.sending import Sending
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from packager_jupyter.exports.table import Export
     from packager_jupyter.exports.zip import ZipPlan
+    from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
+    from packager_jupyter.shares.model import Share
 
 FORMAT = "list-2"
+CONTENT_AT_ONCE = 4
 
 
 class CreatedHandler(ShareHandler):
@@ -64,8 +74,12 @@ def list_handler(export: Export) -> type[ListHandler]:
     return type("ListHandler", (ListHandler,), {"export": export, "__doc__": export.summary})
 
 
-class ZipHandler(ShareHandler):
-    """``package.zip``: attachments and pointer files, of exact length, resumable anywhere."""
+class ZipHandler(PointerHandler):
+    """``package.zip``: attachments and pointer files, of exact length, resumable anywhere.
+
+    With ``content=all`` the real bytes of the files, for packages that are small enough: these pass
+    through this server, so only a few of them at a time are made.
+    """
 
     audit_action: ClassVar[str] = "share.zip"
 
@@ -73,26 +87,70 @@ class ZipHandler(ShareHandler):
         """Send the archive or a part of it."""
         opened = await self.visit(share)
         version = await self.version(opened)
+        content = parse_query(self.request.query).get("content", "pointers")
+        if content not in {"pointers", "all"}:
+            raise BadInputError(
+                "There is no ZIP of such content.",
+                remedy="Ask for 'content=pointers' or 'content=all', or leave it out.",
+            )
+        if content == "all":
+            await self._send_content(opened, version)
+        else:
+            await self._send_pointers(opened, version)
+
+    head = get
+
+    async def _send_pointers(self, share: Share, version: Version) -> None:
         base_url = self.share_url
         etag = PointerArchive.etag(version, base_url)
         plan = await self.state.plans.load(etag, lambda: self.call(_plan, version, base_url))
-        if self.request.method != "HEAD":
-            counted = self.count_use(opened)
-            if counted is not None:
-                await counted
+        await self._count(share)
         archive = await self.call(PointerArchive, version, base_url, plan=plan)
-        name = version.name.replace("/", "-")
-        sending = Sending(
-            self,
-            filename=f"{name}-{version.version}.zip",
-            media_type="application/zip",
-            etag=etag,
-        )
-        await sending.send(
+        await self._sending(version, etag, "").send(
             plan.size_bytes, lambda start, stop: archive.stream(start=start, stop=stop)
         )
 
-    head = get
+    async def _send_content(self, share: Share, version: Version) -> None:
+        settings = self.services.settings
+        limits = ContentLimits(settings.zip_content_bytes, settings.zip_content_file_bytes)
+        base_url = self.share_url
+        archive = await self.call(ContentArchive, version, base_url, limits=limits)
+        sending = self._sending(version, ContentArchive.etag(version, base_url, limits), "-all")
+        running = self.state.content_zips
+        if len(running) >= CONTENT_AT_ONCE:
+            raise BusyError(
+                "The server is making as many archives with content as it does at a time.",
+                remedy="Try again in a while, or fetch the files with one of the other ways.",
+                retry_after_s=30,
+            )
+        running.add(self)
+        try:
+            if self.request.method != "HEAD":
+                # What has changed is told before anything is sent; what changes later cuts it off.
+                for pointer in archive.pointers:
+                    await self.check(pointer)
+            await self._count(share)
+            await sending.send_whole(archive.size_bytes, lambda: archive.stream(self._read))
+        finally:
+            running.discard(self)
+
+    def _read(self, pointer: Pointer) -> Iterator[bytes]:
+        return read_pointer(pointer, self.services.sources.open)
+
+    async def _count(self, share: Share) -> None:
+        if self.request.method != "HEAD":
+            counted = self.count_use(share)
+            if counted is not None:
+                await counted
+
+    def _sending(self, version: Version, etag: str, suffix: str) -> Sending:
+        name = version.name.replace("/", "-")
+        return Sending(
+            self,
+            filename=f"{name}-{version.version}{suffix}.zip",
+            media_type="application/zip",
+            etag=etag,
+        )
 
 
 def _plan(version: Version, base_url: str) -> ZipPlan:

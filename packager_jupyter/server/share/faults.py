@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING
 from packager_jupyter.errors import (
     BlobNotFoundError,
     CredentialMissingError,
-    ObjectChangedError,
-    ObjectNotFoundError,
     PackageNotFoundError,
     SourceNotFoundError,
     StorageError,
@@ -52,19 +50,3 @@ def for_visitors(error: PackagerError, *, request_id: str) -> PackagerError:
     if isinstance(error, BlobNotFoundError | StoreCorruptError):
         return StoreCorruptError("This package is damaged on the server.", remedy=tell)
     return error
-
-
-def object_changed(path: str) -> ObjectChangedError:
-    """Return the error for an object that is not the one the version was published with."""
-    return ObjectChangedError(
-        f"{path} has changed in the storage since this version was published.",
-        remedy="Ask the person who sent you the link to publish a new version.",
-    )
-
-
-def object_gone(path: str) -> ObjectNotFoundError:
-    """Return the error for an object that has vanished since the version was published."""
-    return ObjectNotFoundError(
-        f"{path} is part of this package, but the storage has it no longer.",
-        remedy="Ask the person who sent you the link to publish a new version.",
-    )

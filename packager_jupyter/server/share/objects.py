@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import ObjectNotFoundError, PathNotFoundError
+from packager_jupyter.exports.reading import is_changed, object_changed, object_gone
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.server.share.base import ShareHandler
-from packager_jupyter.server.share.faults import object_changed, object_gone
 from packager_jupyter.server.share.names import media_type_header
 
 if TYPE_CHECKING:
@@ -149,19 +149,3 @@ def _pointers_of(
         return [], None
     rows = [row for row in page.rows if isinstance(row, Pointer)]
     return [((version.digest, row.path), row) for row in rows], page.cursor
-
-
-def is_changed(pointer: Pointer, entry: Entry) -> bool:
-    """Whether `entry` is another object than the one `pointer` was made from.
-
-    The ETag decides where both sides have one; size and date must agree where there is none.
-    """
-    if entry.size_bytes is not None and entry.size_bytes != pointer.size_bytes:
-        return True
-    if pointer.etag is not None and entry.etag is not None:
-        return pointer.etag != entry.etag
-    return (
-        pointer.modified_s is not None
-        and entry.modified_s is not None
-        and pointer.modified_s != entry.modified_s
-    )

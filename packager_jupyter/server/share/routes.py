@@ -81,7 +81,7 @@ SHARE_ROUTES = [
     Route(
         "s/{share}/attachments/{path}", AttachmentHandler, _read("share"), "Bytes of an attachment"
     ),
-    Route("s/{share}/package.zip", ZipHandler, _read("share"), "Attachments and pointers as ZIP"),
+    Route("s/{share}/package.zip", ZipHandler, _read("share"), "The package as ZIP"),
     *(
         Route(f"s/{{share}}/{row.name}", list_handler(row), _read("share"), row.summary)
         for row in EXPORTS

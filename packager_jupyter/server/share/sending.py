@@ -108,6 +108,20 @@ class Sending:
             return
         await stream(handler, lambda: read(start, stop))
 
+    async def send_whole(self, size_bytes: int, read: Callable[[], Iterator[bytes]]) -> None:
+        """Answer GET or HEAD with something of known size of which no part can be made alone."""
+        handler = self._handler
+        handler.set_header("Accept-Ranges", "none")
+        if self._etag is not None and handler.check_etag_header():
+            handler.set_status(304)
+            handler.finish()
+            return
+        handler.set_header("Content-Length", str(size_bytes))
+        if handler.request.method == "HEAD":
+            handler.finish()
+        else:
+            await stream(handler, read)
+
     async def send_all(self, read: Callable[[], Iterator[bytes]]) -> None:
         """Answer GET or HEAD with something whose size is not known before its end."""
         handler = self._handler

@@ -48,6 +48,8 @@ class ShareState:
         self.plans: Memory[ZipPlan] = Memory(64)
         self.repos: Memory[GitRepo] = Memory(256, life_s=PINNED_S)
         self.upload_packs = UploadPacks()
+        # Who is being sent an archive with content.
+        self.content_zips: set[object] = set()
         self.texts: Memory[str] = Memory(64)
         self.previews: Memory[Preview] = Memory(32)
         self.previewing = Turns(PREVIEWS_AT_ONCE, waiting=PREVIEWS_WAITING, what="previews")

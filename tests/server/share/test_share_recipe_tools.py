@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pytest
 
@@ -27,6 +28,13 @@ async def test_everything_arrives_and_is_verified(shared, tmp_path, key, require
     (tmp_path / "ocean-2024/README.md").write_bytes(b"other")
     code, output = await shared.run("checksums", tmp_path)
     assert (code != 0, "README.md: FAILED" in output) == (True, True), output
+
+
+async def test_the_zip_with_all_its_data(shared, tmp_path):
+    code, output = await shared.run("zip-all", tmp_path)
+    assert code == 0, output
+    opened = zipfile.ZipFile(tmp_path / "ocean-2024.zip")
+    assert {name: opened.read(name) for name in opened.namelist()} == EVERYTHING
 
 
 async def test_fsspec_lists_the_whole_package(shared, tmp_path, require_tools):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from packager_jupyter.exports.content_zip import MAX_ENTRIES
 from packager_jupyter.server.share.ways.base import Way
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def _zip(facts: ShareFacts) -> str:
     return f"{facts.ask}curl -fL {facts.header}-C - -o {facts.folder}.zip {address}"
 
 
+def _zip_all(facts: ShareFacts) -> str:
+    address = facts.shell("package.zip?content=all")
+    return f"{facts.ask}curl -fL {facts.header}-o {facts.folder}.zip {address}"
+
+
 DOWNLOAD_WAYS = (
     Way(
         "wget",
@@ -99,4 +105,12 @@ DOWNLOAD_WAYS = (
     Way("curl-all", GROUP, "curl, all", "Every file, several at a time.", _curl_all),
     Way("checksums", GROUP, "md5sum", "Verify what you have, where an MD5 is known.", _sums),
     Way("zip", GROUP, "ZIP", "README, notebooks and a pointer for each file; no data.", _zip),
+    Way(
+        "zip-all",
+        GROUP,
+        "ZIP, all",
+        "A small package with all its data in one file.",
+        _zip_all,
+        applies=lambda facts: facts.files <= MAX_ENTRIES,
+    ),
 )
