@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from packager_jupyter.sources.catalog import CredentialRef
-from server.share.test_share_storages import S3, Azure
+from server.share.storages import S3, Azure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,6 +72,11 @@ class GitShare:
             ]
         )
         draft.publish(now_s=now_s)
+
+    def known(self, algorithm: str) -> set[str]:
+        """Return the paths of the latest version whose checksum of this kind is known."""
+        version = self.registry.services.packages.version(self.name)
+        return {one.path for one in version.iter_pointers() if algorithm in one.checksums}
 
     def url(self, **options: object) -> str:
         """Return the address of a new share, with its capability when it has a password."""

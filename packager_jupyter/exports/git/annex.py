@@ -14,6 +14,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from packager_jupyter.exports.git.base import (
+    batched,
     commit,
     file,
     left_out_file,
@@ -36,7 +37,6 @@ _OWN = frozenset({".datalad"})
 _MIXED = "0123456789zqjxkmvwgpfZQJXKMVWGPF"
 _MAX_EXTENSIONS = 2
 _MAX_EXTENSION = 4
-_BATCH_BYTES = 256 * 1024
 
 
 class AnnexLayout:
@@ -148,16 +148,3 @@ def _extension(name: str) -> str:
             break
         found = f".{part}{found}"
     return found
-
-
-def batched(commands: Iterator[bytes]) -> Iterator[bytes]:
-    """Join short commands, so that each write to git is worth its system call."""
-    waiting: list[bytes] = []
-    size = 0
-    for command in commands:
-        waiting.append(command)
-        size += len(command)
-        if size >= _BATCH_BYTES:
-            yield b"".join(waiting)
-            waiting, size = [], 0
-    yield b"".join(waiting)

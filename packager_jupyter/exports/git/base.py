@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 AUTHOR = b"packager <packager@localhost>"
 MAIN = b"refs/heads/main"
+_BATCH_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,20 @@ class Layout(Protocol):
         ...
 
 
+@runtime_checkable
+class OverlaidLayout(Layout, Protocol):
+    """A layout with a file that names the share's address; see `overlay`."""
+
+    @property
+    def overlaid(self) -> str:
+        """Path of the file: a folder and a name; it is empty in what is kept."""
+        ...
+
+    def config(self, base_url: str, *, is_open: bool) -> bytes:
+        """Return the file for a share at `base_url`, which the link alone opens or does not."""
+        ...
+
+
 def chain_id(layout: Layout, digests: list[str]) -> str:
     """Return the name under which the repository of these versions is kept."""
     text = "\n".join([f"{layout.name}-{layout.format}", *digests])
@@ -127,3 +142,16 @@ def left_out_file(step: Step, left_out: LeftOut) -> bytes:
         return b""
     taken = {one.path for one in step.snapshot.contents.attachments()}
     return file(left_out.file_name(taken), left_out.text())
+
+
+def batched(commands: Iterator[bytes]) -> Iterator[bytes]:
+    """Join short commands, so that each write to git is worth its system call."""
+    waiting: list[bytes] = []
+    size = 0
+    for command in commands:
+        waiting.append(command)
+        size += len(command)
+        if size >= _BATCH_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 
 from packager_jupyter.exports.git.annex import AnnexLayout
 from packager_jupyter.exports.git.base import Step, chain_id
+from packager_jupyter.exports.git.dvc import DvcLayout
 from packager_jupyter.exports.git.fastimport import fast_import, make_repository
 from packager_jupyter.exports.git.keys import KeyMap, find_key
+from packager_jupyter.exports.git.lfs import LfsLayout
 from packager_jupyter.io import TEMP_PREFIX, explain_disk_full, file_lock, fsync_dir, make_dirs
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from packager_jupyter.exports.git.base import Layout, Snapshot
     from packager_jupyter.exports.git.keys import Found
 
-LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in (AnnexLayout(),)}
+_ALL: tuple[Layout, ...] = (AnnexLayout(), DvcLayout(), LfsLayout())
+LAYOUTS: dict[str, Layout] = {layout.name: layout for layout in _ALL}
 """Every kind of repository, by its name in addresses."""
 
 BUILD_TIMEOUT_S = 1800.0

@@ -26,31 +26,8 @@ if TYPE_CHECKING:
     from packager_jupyter.shares.model import Share
 
 
-class FilesHandler(PointerHandler, AttachmentHandler):
-    """A file, an attachment or a folder, by its path."""
-
-    audit_action: ClassVar[str] = "share.file"
-
-    async def get(self, share: str, path: str) -> None:
-        """Redirect to the bytes of a file, or list a folder."""
-        opened = await self.visit(share)
-        version = await self.version(opened)
-        pointer = await self.pointer(version, path) if path else None
-        if pointer is not None:
-            await self.check(pointer)
-            await self.redirect_to(opened, pointer)
-        elif not await self.send_attachment(opened, version, path):
-            await self._send_folder(version, path)
-
-    async def head(self, share: str, path: str) -> None:
-        """Say size, type and tag of a file, as the storage has it now."""
-        opened = await self.visit(share)
-        version = await self.version(opened)
-        pointer = await self.pointer(version, path) if path else None
-        if pointer is not None:
-            await self.describe_file(pointer)
-        elif not await self.send_attachment(opened, version, path):
-            await self._send_folder(version, path)
+class FileAnswers(PointerHandler):
+    """How GET and HEAD of a file are answered, whatever named it."""
 
     async def redirect_to(self, share: Share, pointer: Pointer) -> None:
         """Answer GET for a file: the address of its bytes, counted."""
@@ -78,6 +55,33 @@ class FilesHandler(PointerHandler, AttachmentHandler):
         if modified_s is not None:
             self.set_header("Last-Modified", http_date(modified_s))
         self.finish()
+
+
+class FilesHandler(FileAnswers, AttachmentHandler):
+    """A file, an attachment or a folder, by its path."""
+
+    audit_action: ClassVar[str] = "share.file"
+
+    async def get(self, share: str, path: str) -> None:
+        """Redirect to the bytes of a file, or list a folder."""
+        opened = await self.visit(share)
+        version = await self.version(opened)
+        pointer = await self.pointer(version, path) if path else None
+        if pointer is not None:
+            await self.check(pointer)
+            await self.redirect_to(opened, pointer)
+        elif not await self.send_attachment(opened, version, path):
+            await self._send_folder(version, path)
+
+    async def head(self, share: str, path: str) -> None:
+        """Say size, type and tag of a file, as the storage has it now."""
+        opened = await self.visit(share)
+        version = await self.version(opened)
+        pointer = await self.pointer(version, path) if path else None
+        if pointer is not None:
+            await self.describe_file(pointer)
+        elif not await self.send_attachment(opened, version, path):
+            await self._send_folder(version, path)
 
     async def _send_folder(self, version: Version, path: str) -> None:
         folder = path.removesuffix("/")

@@ -7,15 +7,16 @@ HEAD as `files` does.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 from packager_jupyter.errors import BadInputError, ForbiddenError, PathNotFoundError
-from packager_jupyter.exports.git.annex import annex_config, annex_uuid, key_entry
-from packager_jupyter.exports.git.base import Snapshot
+from packager_jupyter.exports.git.annex import annex_config, annex_uuid
+from packager_jupyter.exports.git.base import OverlaidLayout, Snapshot
+from packager_jupyter.exports.git.overlay import make_overlay, remove_overlay, write_overlay
 from packager_jupyter.exports.git.repos import LAYOUTS, GitRepos
 from packager_jupyter.server.share.base import ShareHandler
-from packager_jupyter.server.share.files import FilesHandler
 from packager_jupyter.server.share.gitserve import (
     MAX_BODY_BYTES,
     unpacked,
@@ -23,16 +24,14 @@ from packager_jupyter.server.share.gitserve import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from packager_jupyter.exports.git.repos import GitRepo
-    from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
     from packager_jupyter.shares.model import Share
 
 SERVICE = "git-upload-pack"
 MAX_CHAIN = 1000
-_KEY_PARTS = 4
 
 
 class RepoHandler(ShareHandler):
@@ -74,6 +73,21 @@ class RepoHandler(ShareHandler):
     async def _at(self, share: Share, tip: Version, digest: str | None) -> Version:
         return tip if digest is None else await self.version_of(share, digest)
 
+    @asynccontextmanager
+    async def git_dir(self, share: Share, kind: str) -> AsyncIterator[Path]:
+        """Yield the bare repository that this visitor gets, for as long as the block."""
+        repo, layout = await self.repo(share, kind), LAYOUTS[kind]
+        if not isinstance(layout, OverlaidLayout):
+            yield repo.git_dir
+            return
+        data = layout.config(self.share_url, is_open=share.is_open)
+        overlay = await self.call(make_overlay, repo, layout.overlaid, data)
+        place = await self.call(write_overlay, repo, overlay)
+        try:
+            yield place
+        finally:
+            await self.call(remove_overlay, place)
+
     def _history(self, share: Share, tip: str) -> list[tuple[str | None, int]]:
         """Return digest and time of each version that this visitor may see, the newest last.
 
@@ -108,8 +122,8 @@ class RefsHandler(RepoHandler):
                 "This repository can be cloned and fetched from, nothing else.",
                 remedy="Use git 1.6.6 or later to clone it; it cannot be pushed to.",
             )
-        found = await self.repo(opened, repo)
-        answer = await self.state.upload_packs.advertise(found.git_dir, is_v2=wants_v2(self))
+        async with self.git_dir(opened, repo) as git_dir:
+            answer = await self.state.upload_packs.advertise(git_dir, is_v2=wants_v2(self))
         self.note(self.audit_action, "ok")
         self.set_header("Content-Type", f"application/x-{SERVICE}-advertisement")
         self.finish(answer)
@@ -129,13 +143,14 @@ class UploadPackHandler(RepoHandler):
             raise BadInputError("This is no request of git.", remedy="Clone the address with git.")
         encoding = self.request.headers.get("Content-Encoding", "").lower()
         request = await self.call(unpacked, self.body, encoding)
-        found = await self.repo(opened, repo)
+        await self.repo(opened, repo)
         if b"command=ls-refs" not in request[:64]:
             counted = self.count_use(opened)
             if counted is not None:
                 await counted
         self.set_header("Content-Type", f"application/x-{SERVICE}-result")
-        await self.state.upload_packs.answer(self, found.git_dir, request)
+        async with self.git_dir(opened, repo) as git_dir:
+            await self.state.upload_packs.answer(self, git_dir, request)
 
 
 class AnnexConfigHandler(RepoHandler):
@@ -162,57 +177,3 @@ class HeadHandler(RepoHandler):
         self.finish(b"ref: refs/heads/main\n")
 
     head = get
-
-
-class KeyHandler(FilesHandler, RepoHandler):
-    """A route that hands out what keys of a repository mean."""
-
-    async def redirect_key(self, share: Share, kind: str, key: str) -> None:
-        """Redirect to the bytes of a key."""
-        pointer = await self._pointer(share, kind, key)
-        await self.check(pointer)
-        await self.redirect_to(share, pointer)
-
-    async def describe_key(self, share: Share, kind: str, key: str) -> None:
-        """Answer HEAD for a key as the storage has it now."""
-        await self.describe_file(await self._pointer(share, kind, key))
-
-    async def _pointer(self, share: Share, kind: str, key: str) -> Pointer:
-        repo = await self.repo(share, kind)
-        found = await self.call(repo.find, key)
-        if found is None:
-            raise no_such_key()
-        version = cast("Version", repo.chain[found.number].contents)
-        pointer = await self.pointer(version, found.path)
-        if pointer is None:
-            raise no_such_key()
-        return pointer
-
-
-class AnnexObjectHandler(KeyHandler):
-    """``annex/objects/…/KEY/KEY``: the bytes of a key, under whichever two folders."""
-
-    async def get(self, share: str, path: str) -> None:
-        """Redirect to the bytes."""
-        opened = await self.visit(share)
-        await self.redirect_key(opened, "repo", key_entry(_key(path)))
-
-    async def head(self, share: str, path: str) -> None:
-        """Say whether the storage has it; git-annex drops its own copy only then."""
-        opened = await self.visit(share)
-        await self.describe_key(opened, "repo", key_entry(_key(path)))
-
-
-def _key(path: str) -> str:
-    parts = path.split("/")
-    if len(parts) != _KEY_PARTS or parts[2] != parts[3]:
-        raise no_such_key()
-    return parts[3]
-
-
-def no_such_key() -> PathNotFoundError:
-    """Return the error for a key that means nothing in this share."""
-    return PathNotFoundError(
-        "This share has no file with that key.",
-        remedy="Fetch the repository again: the file may belong to another version.",
-    )

@@ -12,12 +12,13 @@ from packager_jupyter.server.share.exports import ZipHandler, list_handler
 from packager_jupyter.server.share.files import FilesHandler
 from packager_jupyter.server.share.git import (
     AnnexConfigHandler,
-    AnnexObjectHandler,
     HeadHandler,
     RefsHandler,
     UploadPackHandler,
 )
 from packager_jupyter.server.share.huggingface import HUB_ROUTES
+from packager_jupyter.server.share.keys import AnnexObjectHandler, DvcObjectHandler
+from packager_jupyter.server.share.lfs import BatchHandler
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
 from packager_jupyter.server.share.preview import PreviewHandler
@@ -42,6 +43,13 @@ GIT_ROUTES = [
         AnnexObjectHandler,
         _read("share"),
         "The bytes of a key of git-annex",
+    ),
+    Route("s/{share}/dvc/files/md5/{path}", DvcObjectHandler, _read("share"), "The remote of DVC"),
+    Route(
+        "s/{share}/lfs.git/info/lfs/objects/batch",
+        BatchHandler,
+        {"POST": _SHARE},
+        "Where Git LFS finds the bytes of its objects",
     ),
     Route("s/{share}/repo.git/config", AnnexConfigHandler, _read("share"), "What git-annex asks"),
     Route("s/{share}/{repo}.git/HEAD", HeadHandler, _read("share"), "The branch of a repository"),
