@@ -122,6 +122,11 @@ class Settings(Configurable):
     max_upload_bytes = Integer(
         8 * 1024**3, help="Largest file that may be uploaded to a package registry, in bytes."
     ).tag(config=True)
+    index_open_shares = Bool(
+        False,
+        help="Whether search engines may list the pages of shares that their plain link opens to "
+        "anyone. Shares with a password, an audience or a secret in the link are never listed.",
+    ).tag(config=True)
     metrics = Bool(True, help="Whether `metrics` answers (Prometheus text format).").tag(
         config=True
     )

@@ -275,8 +275,10 @@ class ShareHandler(PackagerHandler):
         """Whether the client is a browser, going by what it accepts."""
         return "text/html" in self.request.headers.get("Accept", "")
 
-    def send_page(self, template: str, *, policy: str, **values: Any) -> None:
-        """Finish with a rendered page."""
+    def send_page(
+        self, template: str, *, policy: str, may_index: bool = False, **values: Any
+    ) -> None:
+        """Finish with a rendered page, which search engines list only if they may index it."""
         up = self.up
         page = render_page(
             template,
@@ -287,7 +289,7 @@ class ShareHandler(PackagerHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", policy)
         self.set_header("X-Frame-Options", "DENY")
-        self.set_header("X-Robots-Tag", "noindex, nofollow")
+        self.set_header("X-Robots-Tag", "nofollow" if may_index else "noindex, nofollow")
         self.set_header("Vary", "Accept, Cookie")
         self.finish(page)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from markupsafe import Markup
 
 from packager_jupyter.errors import BadInputError
+from packager_jupyter.exports.schema_org import dataset, in_script
 from packager_jupyter.packages.media import media_type_for
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.previews.registry import preview_kind
@@ -87,7 +88,8 @@ class PageHandler(ShareHandler):
         if not (listing.path or listing.match or listing.cursor):
             facts["readme"] = await self._readme(opened, version)
         self.note("share.page", "ok")
-        self.send_page("page.html", policy=CONTENT_POLICY, **facts)
+        may_index = self.services.settings.index_open_shares and facts["about"] is not None
+        self.send_page("page.html", policy=CONTENT_POLICY, may_index=may_index, **facts)
 
     head = get
 
@@ -136,12 +138,25 @@ class PageHandler(ShareHandler):
             "listing": listing,
             "page": page,
             "folder_totals": version.totals(listing.path) if listing.path else totals,
+            "about": self._about(share, version, share_url, created_s),
             "recipes": _recipes(share, version, share_url),
             "needs_password": share.needs_password,
             "quote": quote,
             "has_preview": _has_preview,
             "has_checksums": any(isinstance(row, Pointer) and row.checksums for row in page.rows),
         }
+
+    def _about(
+        self, share: Share, version: Version, share_url: str, created_s: int | None
+    ) -> Markup | None:
+        """Return JSON-LD for search engines, of shares whose plain link opens them to anyone."""
+        if not share.is_open or share.has_capability:
+            return None
+        totals = version.totals()
+        found = dataset(
+            version, share_url, files=totals.files, size_bytes=totals.bytes, created_s=created_s
+        )
+        return Markup(in_script(found))  # noqa: S704  # `in_script` lets nothing out of its element
 
     def _created_s(self, version: Version) -> int | None:
         for info in self.services.packages.versions(version.name):

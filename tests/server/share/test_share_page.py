@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from urllib.parse import urljoin
@@ -51,6 +52,46 @@ async def test_the_page_says_what_is_shared(ocean):
     assert time.strftime("%Y-%m-%d", time.gmtime()) in header
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Robots-Tag"] == "noindex, nofollow"
+
+
+def about(answer):
+    found = elements(parse(answer), "script")
+    return json.loads(found[0].text) if found else None
+
+
+async def test_search_engines_are_told_of_open_shares_alone(ocean):
+    locked = ocean.share(password=PASSWORD)
+    found = about(await ocean.get(ocean.share().segment, **BROWSER))
+    assert found["@type"] == "Dataset"
+    assert found["name"] == "Ocean survey"
+    assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0"
+    assert found["creator"] == [{"@type": "Person", "name": "Ann Author"}]
+    assert found["identifier"] == ocean.host.services.packages.version("ocean-2024").digest
+    assert found["size"] == f"{TOTAL} bytes in 11 files"
+    for item in found["distribution"]:
+        below = item["contentUrl"].removeprefix(ocean.host.root)
+        assert (await ocean.host.fetch("GET", below, is_anonymous=True)).code == 200
+    assert about(await ocean.get(locked.capability_segment, **BROWSER)) is None
+    opened = await ocean.get(locked.segment, **BROWSER, X_Share_Token=PASSWORD)
+    assert opened.code == 200
+    assert about(opened) is None
+
+
+@pytest.mark.parametrize("packager_config", [{"index_open_shares": True}])
+async def test_what_may_be_indexed_is_the_page_of_an_open_share(alone):
+    locked = alone.share(password=PASSWORD)
+    tags = {
+        where: (await alone.get(segment, below, **BROWSER, **headers)).headers["X-Robots-Tag"]
+        for where, segment, below, headers in (
+            ("open", alone.share().segment, "", {}),
+            ("view", alone.share().segment, "view/README.md", {}),
+            ("capability", locked.capability_segment, "", {}),
+            ("password", locked.segment, "", {"X_Share_Token": PASSWORD}),
+            ("form", locked.segment, "", {}),
+        )
+    }
+    assert tags.pop("open") == "nofollow"
+    assert set(tags.values()) == {"noindex, nofollow"}
 
 
 async def test_the_readme_is_rendered_with_links_into_the_share(ocean):
@@ -206,7 +247,8 @@ async def test_pages_load_nothing_from_elsewhere(ocean):
     segment = ocean.share().segment
     for below in ("", "view/README.md", "view/notebooks/look.ipynb", "files/"):
         tree = parse(await ocean.get(segment, below, **BROWSER))
-        assert not elements(tree, "script", "iframe", "object", "embed", "style")
+        assert all(e.get("type") == "application/ld+json" for e in elements(tree, "script"))
+        assert not elements(tree, "iframe", "object", "embed", "style")
         for element in elements(tree, "img", "link"):
             assert "//" not in (element.get("src") or element.get("href") or "")
 
