@@ -55,7 +55,7 @@ def new(session: Session, /, name: str, **metadata: Any) -> None:
     "key_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Every key in a CSV, JSONL or Parquet file, or in an S3 Inventory's manifest.json.",
+    help="Every key in a CSV, JSONL, Parquet or .txt file, or in an S3 Inventory's manifest.json.",
 )
 @click.option(
     "--to",
@@ -87,7 +87,8 @@ def add(
     below; SOURCE: is the whole source. All of it is added or, when something fails, nothing.
 
     --source S --keys FILE adds what a file names, without listing anything: a column key, and
-    perhaps size, etag, last_modified, version_id and checksum. Rows without a size are looked up.
+    perhaps size, etag, last_modified, version_id and checksum; a .txt holds one key a line. Rows
+    without a size are looked up.
     """
     if (source is None) != (key_file is None) or bool(addresses) == bool(key_file):
         raise click.UsageError("Give SOURCE:KEY..., or --source S with --keys FILE: one of them.")

@@ -1,4 +1,4 @@
-"""Reading files of keys: CSV, JSONL, Parquet, and the inventories that S3 writes of a bucket.
+"""Reading files of keys: CSV, JSONL, Parquet, plain text, and the inventories that S3 writes.
 
 Pure reading of local files, in batches, never whole. An inventory is its ``manifest.json`` with the
 data files beside it or where S3 puts them; their sizes and MD5 must be those of the manifest, so a
@@ -21,17 +21,20 @@ import orjson
 
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.packages.key_rows import KeyColumns, bad_keys, meaning_of
+from packager_jupyter.sources.base import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from packager_jupyter.sources.base import Entry
 
 BATCH = 5000
 MAX_LINE = 1024 * 1024
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 MAX_NAME_BYTES = 255  # of a file, on every system that we know
+PLAIN_ENDINGS = (".txt", ".source")
+"""Of files that hold one key a line and no heading."""
+
 _CHUNK = 1024 * 1024
 _GZIP, _PARQUET, _ORC = b"\x1f\x8b", b"PAR1", b"ORC"
 
@@ -79,6 +82,8 @@ def open_keys(path: Path) -> KeyFile:
         manifest = _manifest(path)
         if manifest is not None:
             return manifest
+    if path.suffix.lower() in PLAIN_ENDINGS:
+        return KeyFile(name, None, lambda: _plain(path))
     return KeyFile(name, None, lambda: _table(path))
 
 
@@ -147,6 +152,15 @@ def _table(path: Path) -> Iterator[list[Entry]]:
         rows = csv.reader(rest, strict=True)
         columns = KeyColumns.of(name, next(rows, []))
         yield from _csv_rows(columns, rows, first_number=2)
+
+
+def _plain(path: Path) -> Iterator[list[Entry]]:
+    """Read a text of one key a line, as packageR's ``.source`` files are."""
+    name = path.name
+    with _reading(name), _open_text(path) as text:
+        keys = (line.rstrip("\r\n") for line in _lines(name, text))
+        while batch := list(islice(keys, BATCH)):
+            yield [Entry(key) for key in batch if key and not key.startswith("#")]
 
 
 def _open_text(path: Path) -> IO[str]:

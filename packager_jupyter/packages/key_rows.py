@@ -43,8 +43,9 @@ def bad_keys(name: str, problem: str) -> BadInputError:
     """Return the error for a file of keys that cannot be used as it is."""
     return BadInputError(
         f"{shown(name)} cannot be used: {problem}. Nothing was added.",
-        remedy="Give a CSV with a heading, a JSONL or a Parquet file with a column 'key', or the "
-        "manifest.json of an S3 Inventory; fetch the file again if it was cut.",
+        remedy="Give a CSV with a heading, a JSONL or a Parquet file with a column 'key', a .txt "
+        "of one key a line, or the manifest.json of an S3 Inventory; fetch the file again if it "
+        "was cut.",
     )
 
 

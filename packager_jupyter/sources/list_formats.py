@@ -1,6 +1,7 @@
 """Reading lists of files and addresses, in the shapes that people and data portals write them.
 
-Plain text (one address a line, or a name and an address), JSON lists as figshare gives them
+Plain text (one address a line, a name and an address, or a name and its address in the line below,
+as packageR wrote its pointers), JSON lists as figshare gives them
 (``name``, ``size``, ``download_url``, ``computed_md5``), records as Zenodo gives them (``files``
 with ``key``, ``size``, ``checksum`` and ``links``), and the ``manifest.jsonl`` of our own shares.
 """
@@ -26,6 +27,7 @@ _CHECKSUMS = ("checksum", "hash", "md5", "sha256", "sha1", "computed_md5", "supp
 _LISTS = ("files", "items", "entries", "data", "results", "hits")
 _LENGTHS = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 _HEX = re.compile(r"[0-9a-f]+")
+_ADDRESS_START = re.compile(r"(?:^|\s)[A-Za-z][A-Za-z0-9+.-]*://")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -123,10 +125,21 @@ def _row(row: Any, where: str) -> ListedFile:
 
 
 def _text_rows(text: str) -> Iterator[ListedFile]:
+    name: str | None = None
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
-        if stripped and not stripped.startswith("#"):
-            yield _from_words(re.split(r"\t+|\s{2,}|\s+(?=https?://)", stripped), f"line {number}")
+        if not stripped or stripped.startswith("#"):
+            continue
+        words = re.split(r"\t+|\s{2,}|\s+(?=https?://)", stripped)
+        if name is not None:
+            words = [name, stripped]
+            name = None
+        elif _ADDRESS_START.search(stripped) is None:
+            name = stripped  # its address stands in the line below
+            continue
+        yield _from_words(words, f"line {number}")
+    if name is not None:
+        raise _bad("its last line is a name without an address")
 
 
 def _from_words(words: list[str], where: str) -> ListedFile:

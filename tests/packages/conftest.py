@@ -48,6 +48,10 @@ class DictSource:
             raise ObjectNotFoundError(f"{self.name} has no {key!r}.", remedy="Look again.")
         return self.entries[key]
 
+    def read(self, key: str, *, version_id: str | None = None) -> Iterator[bytes]:
+        entry = self.stat(key, version_id=version_id)
+        yield (key.encode() * (entry.size_bytes or 0))[: entry.size_bytes]
+
     def walk(self, prefix: str = "") -> Iterator[list[Entry]]:
         found = [entry for key, entry in self.entries.items() if key.startswith(prefix)]
         found.sort(key=lambda entry: entry.key.encode(errors="surrogatepass"))

@@ -256,6 +256,28 @@ def test_names_that_look_alike_are_reported(draft, source):
     }
 
 
+def test_a_storage_that_changes_while_it_is_listed_gives_each_object_once(draft, source):
+    source.put(*(f"a/{number}" for number in range(6)))
+    walk = source.walk
+
+    def shifting(prefix=""):
+        """What was listed already comes again changed, what was to come goes, some is new."""
+        batches = walk(prefix)
+        yield next(batches)
+        source.put("a/0", size=9, etag="other")
+        yield [source.entries["a/0"]]
+        source.put("a/45")
+        del source.entries["a/5"]
+        yield [source.entries[key] for key in ("a/3", "a/4", "a/45")]
+
+    source.walk = shifting
+    report = draft.add("demo", ["a/"])
+    found = {pointer.path: pointer.size_bytes for pointer in draft.iter_pointers()}
+    assert found == {"a/0": 9, "a/1": 1, "a/2": 1, "a/3": 1, "a/4": 1, "a/45": 1}
+    assert draft.totals() == (6, 14)
+    assert (report.files_added, report.files_replaced) == (6, 1)
+
+
 def test_a_storage_that_fails_half_way_leaves_the_draft_as_it_was(draft, source, monkeypatch):
     source.put("keep/a")
     draft.add("demo", ["keep/"])

@@ -145,6 +145,20 @@ def test_every_kind_adds_hostile_keys_as_a_listing_does(kind, packages, source, 
     assert draft.totals() == listed.totals()
 
 
+@pytest.mark.parametrize("name", ["keys.txt", "raw.source"])
+def test_a_text_of_one_key_a_line(draft, source, tmp_path, name):
+    keys = ["b/plain.csv", "a/with, comma.csv", '"quoted"', "sp ace"]
+    source.put(*keys, "unnamed", size=3)
+    file = tmp_path / name
+    file.write_text("# remark\n" + "\r\n".join(keys) + "\n\n")
+    report = draft.add_keys("demo", open_keys(file))
+    assert (report.files_added, report.bytes_added) == (4, 12)
+    assert {pointer.key for pointer in draft.iter_pointers()} == set(keys)
+    file.write_text("b/plain.csv\nnot there\n")
+    with pytest.raises(ObjectNotFoundError):
+        draft.add_keys("demo", open_keys(file))
+
+
 def test_an_inventory_in_csv_is_decoded_and_cut_to_the_source(draft, tmp_path):
     report = draft.add_keys("demo", open_keys(gz_inventory(tmp_path, HOSTILE)))
     assert report.files_added == len(HOSTILE)

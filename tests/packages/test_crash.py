@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from faults.strace import MUTATING, calls, kill_at, needs_strace, refuse_at, run
+from packager_jupyter.packages.hashing import hash_draft
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +60,7 @@ OPERATIONS = {
     "move": lambda draft: draft.move("data/a", "moved/here"),
     "publish": lambda draft: draft.publish(now_s=5),
     "attach": lambda draft: draft.attach(b"new", "notes/a.md"),
+    "hash": lambda draft: hash_draft(draft, draft._open_source, jobs=1),
     "metadata": lambda draft: draft.set_metadata(title="New"),
 }
 
@@ -143,7 +145,7 @@ def test_killed_at_any_call_the_state_is_the_old_or_the_new(operation, world, ma
 @needs_strace
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-@pytest.mark.parametrize("operation", ["add", "publish"])
+@pytest.mark.parametrize("operation", ["add", "publish", "hash"])
 def test_refused_at_any_call_nothing_is_half_done(operation, error, world, make_packages):
     before, after, work = states(world, make_packages, operation)
     world()

@@ -329,3 +329,17 @@ def test_a_listing_that_breaks_off_leaves_no_file_unchecked(services, draft, mod
     report, problems = verify(services, draft)
     assert (report.files, problems) == (len(KEYS), {})
     assert 0 < len(asked) < len(KEYS)
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE", "Archive"])
+@pytest.mark.parametrize("count", [2, 20])
+def test_archived_objects_are_told_by_listing_and_singly(packages, source, storage_class, count):
+    source.put(*(f"a/{number:02}" for number in range(count)))
+    draft = packages.create("ocean")
+    draft.add("demo", ["a/"])
+    source.put("a/01", storage_class=storage_class)
+    source.put("a/00", storage_class="STANDARD_IA")
+    problems = []
+    report = Verifier(draft, lambda _name: source, on_problem=problems.append).run()
+    assert [(one.path, one.kind) for one in problems] == [("a/01", "archived")]
+    assert report.files == count

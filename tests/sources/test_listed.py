@@ -28,6 +28,8 @@ SHAPES = {
     "addresses": (f"# comment\n{URL}\n\n", ("b c.csv", None, {})),
     "names and addresses": (f"x/y.csv\t{URL}\n", ("x/y.csv", None, {})),
     "name, blank, address": (f"my file.csv {URL}\n", ("my file.csv", None, {})),
+    "pointer of packageR, with an address": (URL, ("b c.csv", None, {})),
+    "pointer of packageR, with a name": (f"my file.csv\n{URL}\n", ("my file.csv", None, {})),
     "figshare": (
         json.dumps(
             [{"name": "f.csv", "size": 5, "download_url": URL, "computed_md5": MD5, "id": 1}]
@@ -71,6 +73,8 @@ def test_every_common_shape_is_read(shape):
         "",
         "<html><body>404</body></html>",
         "just words",
+        f"one name\nanother name\n{URL}\n",
+        f"{URL}\na name without an address\n",
         "ftp://example.org/a",
         "file:///etc/passwd",
         "https://user:secret@example.org/a",
@@ -96,6 +100,13 @@ def test_any_bytes_are_a_list_or_a_clear_error(data):
         assert parse_list(data)
     except BadInputError:
         return
+
+
+def test_names_above_their_addresses_and_beside_them_may_be_mixed():
+    text = f"a.csv\n{URL}\nb.csv\t{URL}\n# remark\n{URL}\nc.csv\r\n\n{URL}\r\n"
+    rows = parse_list(text.encode())
+    assert [row.name for row in rows] == ["a.csv", "b.csv", "b c.csv", "c.csv"]
+    assert {row.url for row in rows} == {URL}
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):
