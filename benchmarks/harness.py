@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import resource
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))  # the servers of `peers`
 
+SIZES = (10_000, 100_000, 1_000_000)
 CLOCKS: dict[str, Callable[[], float]] = {"cpu": time.process_time, "wall": time.perf_counter}
 
 
@@ -114,14 +116,41 @@ def main(
     parser.add_argument("--size", type=int, default=default, help=f"default {default:,}")
     parser.add_argument("--rounds", type=int, default=rounds, help=f"default {rounds}")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--growth", action="store_true", help="how the cost grows, 10,000 to 1,000,000"
+    )
+    parser.add_argument("--ten-million", action="store_true", help="the same up to 10,000,000")
     options = parser.parse_args()
     if options.size < 1 or options.rounds < 1:
         parser.error("--size and --rounds are at least 1")
+    if options.growth or options.ten_million:
+        print_growth((*SIZES, 10_000_000) if options.ten_million else SIZES)
+        return
     results = [(suite, measure(suite, rounds=options.rounds)) for suite in build(options.size)]
     if options.json:
         print(json.dumps(as_json(results), indent=1))
     else:
         print_tables(results)
+
+
+def print_growth(sizes: Sequence[int]) -> None:
+    """Run this script for each size in a process of its own, one round each; print one table."""
+    found = []
+    for size in sizes:
+        command = [sys.executable, sys.argv[0], "--size", str(size), "--rounds", "1", "--json"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        # Some scripts print a table of their own before.
+        found.append(json.loads(done.stdout[done.stdout.index("{\n") :]))
+    print(", ".join(machine().values()))
+    print("\n### Growth: how many in a second\n")
+    print("| | " + " | ".join(f"{size:,}" for size in sizes) + " |")
+    print("| --- |" + " --: |" * len(sizes))
+    for title, suite in found[0]["suites"].items():
+        for name in suite["cases"]:
+            values = [one["suites"][title]["cases"][name]["per_s"] for one in found]
+            print(f"| {title}: {name} | {' | '.join(f'{value:,.0f}' for value in values)} |")
+    memory = [f"{one['peak_memory_bytes'] / 2**20:,.0f}" for one in found]
+    print(f"| peak memory, MiB | {' | '.join(memory)} |")
 
 
 def as_json(results: Sequence[tuple[Suite, list[Figure]]]) -> dict[str, object]:

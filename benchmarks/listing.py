@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 S3_PAGE = 1000
 AZURE_PAGE = 5000
 KINDS = {"ASCII": "raw/2024/observations", "url-encoded": "raw/2024/M%C3%A4rz+eins"}
+NEXT = "<!-- next -->"
 AZURE_KEY = "YmVuY2htYXJr"
 
 
-def s3_page(kind: str, number: int, *, is_last: bool) -> bytes:
-    token = f"<NextContinuationToken>{number + 1}</NextContinuationToken>"
+DISTINCT_PAGES = 100
+"""A long listing shows these over and over: the client's work does not depend on it."""
+
+
+def s3_page(kind: str, number: int) -> list[bytes]:
+    """Return what stands around the way to the next page."""
     items = "".join(
         f"<Contents><Key>{KINDS[kind]}/station_{key % 400:04d}/measurement-{key:07d}.nc</Key>"
         f"<LastModified>2024-0{1 + key % 9}-11T10:11:{key % 60:02d}.000Z</LastModified>"
@@ -35,15 +40,30 @@ def s3_page(kind: str, number: int, *, is_last: bool) -> bytes:
         for key in range(number * S3_PAGE, (number + 1) * S3_PAGE)
     )
     return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>data</Name>'
-        f"<Prefix></Prefix>{'' if is_last else token}<KeyCount>{S3_PAGE}</KeyCount>"
-        f"<MaxKeys>{S3_PAGE}</MaxKeys><EncodingType>url</EncodingType>"
-        f"<IsTruncated>{'false' if is_last else 'true'}</IsTruncated>{items}</ListBucketResult>"
-    ).encode()
+        (
+            '<?xml version="1.0" encoding="UTF-8"?>\n'
+            '<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>data</Name>'
+            f"<Prefix></Prefix>{NEXT}<KeyCount>{S3_PAGE}</KeyCount>"
+            f"<MaxKeys>{S3_PAGE}</MaxKeys><EncodingType>url</EncodingType>{items}</ListBucketResult>"
+        )
+        .encode()
+        .split(NEXT.encode())
+    )
 
 
-def azure_page(number: int, *, is_last: bool) -> bytes:
+def s3_next(number: int | None) -> str:
+    if number is None:
+        return "<IsTruncated>false</IsTruncated>"
+    token = f"<NextContinuationToken>{number}</NextContinuationToken>"
+    return f"{token}<IsTruncated>true</IsTruncated>"
+
+
+def azure_next(number: int | None) -> str:
+    return "<NextMarker />" if number is None else f"<NextMarker>{number}</NextMarker>"
+
+
+def azure_page(number: int) -> list[bytes]:
+    """Return what stands around the way to the next page."""
     items = "".join(
         f"<Blob><Name>{KINDS['ASCII']}/measurement-{key:07d}.nc</Name><Properties>"
         "<Creation-Time>Tue, 02 Jan 2024 03:04:00 GMT</Creation-Time>"
@@ -57,14 +77,17 @@ def azure_page(number: int, *, is_last: bool) -> bytes:
         "<OrMetadata /></Blob>"
         for key in range(number * AZURE_PAGE, (number + 1) * AZURE_PAGE)
     )
-    marker = "<NextMarker />" if is_last else f"<NextMarker>{number + 1}</NextMarker>"
     return (
-        '\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="x" '
-        f'ContainerName="data"><Blobs>{items}</Blobs>{marker}</EnumerationResults>'
-    ).encode()
+        (
+            '\ufeff<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="x" '
+            f'ContainerName="data"><Blobs>{items}</Blobs>{NEXT}</EnumerationResults>'
+        )
+        .encode()
+        .split(NEXT.encode())
+    )
 
 
-def serve(port: Connection, pages: dict[str, list[bytes]]) -> None:
+def serve(port: Connection, pages: dict[str, list[list[bytes]]], counts: dict[str, int]) -> None:
     """Answer ``/<suite>/…?continuation-token|marker=N`` with page N, until ended."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,7 +97,10 @@ def serve(port: Connection, pages: dict[str, list[bytes]]) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
             number = query.get("continuation-token") or query.get("marker") or ["0"]
-            body = pages[parts.path.split("/")[1]][int(number[0])]
+            kind, at = parts.path.split("/")[1], int(number[0])
+            write = azure_next if kind == "azure" else s3_next
+            text = write(at + 1 if at + 1 < counts[kind] else None)
+            body = text.encode().join(pages[kind][at % len(pages[kind])])
             self.send_response(200)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(body)))
@@ -89,10 +115,10 @@ def serve(port: Connection, pages: dict[str, list[bytes]]) -> None:
     server.serve_forever()
 
 
-def replay(pages: dict[str, list[bytes]]) -> str:
+def replay(pages: dict[str, list[list[bytes]]], counts: dict[str, int]) -> str:
     """Start the server in a process of its own, which ends with this one."""
     ours, theirs = multiprocessing.Pipe()
-    multiprocessing.Process(target=serve, args=(theirs, pages), daemon=True).start()
+    multiprocessing.Process(target=serve, args=(theirs, pages, counts), daemon=True).start()
     return f"http://127.0.0.1:{ours.recv()}"
 
 
@@ -159,14 +185,10 @@ def azure_suite(url: str, count: int) -> Suite:
 def build(size: int) -> list[Suite]:
     s3_count = max(size // S3_PAGE, 1)
     azure_count = max(size // 2 // AZURE_PAGE, 1)
-    pages = {
-        kind: [s3_page(kind, number, is_last=number == s3_count - 1) for number in range(s3_count)]
-        for kind in KINDS
-    }
-    pages["azure"] = [
-        azure_page(number, is_last=number == azure_count - 1) for number in range(azure_count)
-    ]
-    url = replay(pages)
+    distinct = range(min(s3_count, DISTINCT_PAGES))
+    pages = {kind: [s3_page(kind, number) for number in distinct] for kind in KINDS}
+    pages["azure"] = [azure_page(number) for number in range(min(azure_count, DISTINCT_PAGES // 5))]
+    url = replay(pages, {**dict.fromkeys(KINDS, s3_count), "azure": azure_count})
     return [
         *(s3_suite(kind, url, s3_count * S3_PAGE) for kind in KINDS),
         azure_suite(url, azure_count * AZURE_PAGE),
