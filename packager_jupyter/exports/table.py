@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from packager_jupyter.exports import (
+    bagit,
     croissant,
     datacite,
     downloaders,
@@ -16,6 +17,7 @@ from packager_jupyter.exports import (
     lists,
     references,
     rocrate,
+    stac,
     sums,
 )
 
@@ -137,5 +139,31 @@ EXPORTS: tuple[Export, ...] = (
         "DataCite 4.5 metadata, without the files",
         "`datacite`, for a DOI",
         "the files, of which it holds number, bytes and types",
+    ),
+    Export(
+        "bag.tar",
+        "application/x-tar",
+        bagit.bag,
+        "BagIt bag with fetch.txt",
+        "`bdbag --resolve-fetch all`",
+        "files without a checksum of the bag's algorithm, and names that end in a blank: named in "
+        "its `excluded.txt`",
+        is_inline=False,
+    ),
+    Export(
+        "stac/collection.json",
+        _JSON,
+        stac.collection,
+        "STAC collection of the geospatial files",
+        "`pystac`",
+        "files that are not geospatial; counts those without a date",
+    ),
+    Export(
+        "stac/items.json",
+        "application/geo+json",
+        stac.items,
+        "STAC items of the geospatial files",
+        "`pystac`",
+        "files that are not geospatial, or have no date",
     ),
 )

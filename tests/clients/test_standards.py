@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import urllib.request
 
 import pytest
 
-from clients.sharing import METADATA, make_shared, make_small, run, storage_for
+from clients.sharing import METADATA, found_in, make_shared, make_small, run, storage_for
 from peers.pytools import tool_environment
 
 FILES = {
@@ -243,3 +244,108 @@ def test_datacite(which, request, require_tools, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     assert "<publicationYear>2023</publicationYear>" in done.stdout
     assert f"<size>{len(shared.expected)} files</size>" in done.stdout
+
+
+# -- BagIt ----------------------------------------------------------------------------------------
+
+
+def bag_of(shared, folder, require_tools):
+    """Unpack, fetch and validate the bag with bdbag; return its folder."""
+    bin_folder = require_tools("bagit")
+    env = tool_environment(bin_folder, home=folder / "home")
+    (folder / "bag.tar").write_bytes(fetch(shared.link("capability"), "bag.tar"))
+    done = run(["tar", "xf", "bag.tar"], folder)
+    assert done.returncode == 0, done.stderr
+    bag = folder / f"{shared.name}-1"
+    for options in (["--resolve-fetch", "all"], ["--validate", "full"]):
+        done = run([bin_folder / "bdbag", *options, bag], folder, env=env)
+        assert done.returncode == 0, done.stderr[-3000:]
+    return bag
+
+
+@pytest.mark.parametrize("which", ["small", "bare", "hostile"])
+def test_bagit(which, request, require_tools, tmp_path):
+    shared = request.getfixturevalue(which)
+    bag = bag_of(shared, tmp_path, require_tools)
+    found = found_in(bag / "data")
+    assert found == {path: shared.expected[path] for path in found}
+    left_out = set(shared.expected) - set(found)
+    assert shared.unhashed | {path for path in shared.expected if path != path.rstrip()} >= left_out
+    named = (bag / "excluded.txt").read_text() if left_out else ""
+    assert named.count("\n") == len(left_out)
+    assert (left_out != set()) == (which == "hostile")
+    if which != "hostile":
+        validator = python(require_tools("bagit"), BAGIT, tmp_path, bag)
+        assert validator.stdout == "valid\n", validator.stderr[-3000:]
+
+
+BAGIT = """
+import sys
+import bagit
+bagit.Bag(sys.argv[1]).validate()
+print("valid")
+"""
+
+
+def test_a_bag_with_other_bytes_is_not_valid(small, require_tools, tmp_path):
+    bag = bag_of(small, tmp_path, require_tools)
+    (bag / "data/data/one.csv").write_bytes(b"a,b\n9,9\n")
+    bin_folder = require_tools("bagit")
+    env = tool_environment(bin_folder, home=tmp_path / "home")
+    done = run([bin_folder / "bdbag", "--validate", "full", bag], tmp_path, env=env)
+    assert done.returncode != 0
+
+
+# -- STAC -----------------------------------------------------------------------------------------
+
+STAC = """
+import json, sys, urllib.request
+import pystac
+from pystac.validation.local_validator import LocalValidator
+
+def get(name):
+    with urllib.request.urlopen(sys.argv[1] + name) as answer:
+        return json.load(answer)
+
+validator = LocalValidator()
+collection = pystac.Collection.from_dict(get("stac/collection.json"))
+faults = list(validator.collection_validator().iter_errors(get("stac/collection.json")))
+faults += [f for i in get("stac/items.json")["features"]
+           for f in validator.item_validator().iter_errors(i)]
+found = pystac.ItemCollection.from_dict(get("stac/items.json"))
+print(json.dumps({
+    "faults": [str(fault) for fault in faults],
+    "id": collection.id,
+    "assets": {i.properties["title"]: i.assets["data"].href for i in found},
+    "checksums": [i.assets["data"].extra_fields.get("file:checksum") for i in found],
+}))
+"""
+GEO = {
+    "maps/a b%1.tif": b"II*\0not really",
+    "maps/b.TIFF": b"MM\0*",
+    "roads.geojson": b"{}",
+    "sea.nc": b"CDF",
+    "points.gpkg": b"x",
+    "notes.txt": b"no map",
+}
+
+
+def test_stac(registry, require_tools, tmp_path):
+    shared = make_small(registry, tmp_path / "files", "earth", GEO, **METADATA)
+    done = python(require_tools("stac"), STAC, tmp_path, shared.link())
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert (found["faults"], found["id"]) == ([], "earth")
+    assert set(found["assets"]) == set(GEO) - {"notes.txt"}
+    for path, address in found["assets"].items():
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert answer.read() == GEO[path]
+    sums = {"1220" + hashlib.sha256(GEO[path]).hexdigest() for path in found["assets"]}
+    assert set(found["checksums"]) == sums
+
+
+def test_stac_without_maps(bare, require_tools, tmp_path):
+    done = python(require_tools("stac"), STAC, tmp_path, bare.link())
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert (found["faults"], found["assets"]) == ([], {})

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
+import tarfile
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import pytest
@@ -27,7 +30,8 @@ HOSTILE_METADATA = Metadata(
     keywords=("a,b", "<i>"),
 )
 ROWS = pytest.mark.parametrize("row", EXPORTS, ids=lambda row: row.name)
-WITHOUT_FILES = {"datacite.json"}
+WITHOUT_FILES = {"datacite.json", "stac/collection.json"}
+SOME_FILES = {"stac/items.json"}
 BY_NAME = {row.name: row for row in EXPORTS}
 
 
@@ -49,7 +53,9 @@ def test_the_same_contents_give_the_same_bytes(row, hostile):
 
 
 @pytest.mark.parametrize(
-    "row", [row for row in EXPORTS if row.name not in WITHOUT_FILES], ids=lambda row: row.name
+    "row",
+    [row for row in EXPORTS if row.name not in WITHOUT_FILES | SOME_FILES],
+    ids=lambda row: row.name,
 )
 def test_nothing_is_left_out_silently(row, hostile):
     """Each path stands in it, as it is, encoded, or named as what it cannot hold."""
@@ -68,7 +74,7 @@ def _entity(found):
 @ROWS
 def test_an_empty_package_is_no_error(row):
     text = made(row.name, Contents()).decode()
-    if row.media_type in {"application/json", "application/ld+json"}:
+    if row.media_type in {"application/json", "application/ld+json", "application/geo+json"}:
         assert isinstance(json.loads(text), dict)
 
 
@@ -153,3 +159,38 @@ def test_a_metalink_is_xml_whatever_the_names(hostile):
     names = [file.get("name") for file in tree]
     assert set(names) == {*PATHS, "README.md", "empty"} - {"no\ufffecharacter"}
     assert b"<!-- XML cannot hold this name: no%EF%BF%BEcharacter -->" in text
+
+
+def test_items_of_a_catalog_are_the_geospatial_files_with_a_date():
+    pointers = [pointer(path) for path in ("a.tif", "b/c d%.tiff", "x.csv", "y.nc")]
+    pointers.append(replace(pointer("undated.tif"), modified_s=None))
+    contents = Contents(pointers, {"map.geojson": b"{}"})
+    found = json.loads(made("stac/items.json", contents))["features"]
+    assert [one["properties"]["title"] for one in found] == ["a.tif", "b/c d%.tiff", "y.nc"]
+    assert len({one["id"] for one in found}) == 3
+    assert all("/" not in one["id"] for one in found)
+    text = json.loads(made("stac/collection.json", contents))["description"]
+    assert "Geospatial files: 3." in text
+    assert "have no item: 1." in text
+
+
+def test_a_bag_is_in_the_algorithm_that_most_files_have():
+    contents = Contents(
+        [pointer("a", md5=MD5), pointer("b", md5=MD5), pointer("c", sha256=SHA256), pointer("d ")],
+        {"README.md": b"# x"},
+    )
+    with tarfile.open(fileobj=io.BytesIO(made("bag.tar", contents))) as tar:
+        text = {
+            member.name.removeprefix("ocean-3/"): tar.extractfile(member).read().decode()
+            for member in tar
+        }
+    assert sorted(text) == sorted(
+        ["bagit.txt", "bag-info.txt", "manifest-md5.txt", "fetch.txt", "excluded.txt",
+         "tagmanifest-md5.txt", "data/README.md"]
+    )  # fmt: skip
+    assert "Payload-Oxum: 13.3\n" in text["bag-info.txt"]
+    assert text["fetch.txt"].splitlines() == [f"{BASE}files/{name} 5 data/{name}" for name in "ab"]
+    assert text["excluded.txt"].splitlines() == [
+        f"{BASE}files/c 5 data/c: no md5 of it is known",
+        f"{BASE}files/d%20 5 data/d : its name ends in a blank",
+    ]

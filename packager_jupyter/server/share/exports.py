@@ -58,7 +58,7 @@ class ListHandler(CreatedHandler):
         text = f"{FORMAT} {export.name} {version.digest} {version.name}@{version.version} {place}"
         sending = Sending(
             self,
-            filename=export.name,
+            filename=export.name.replace("/", "-"),
             media_type=export.media_type,
             etag=hashlib.sha256(text.encode()).hexdigest()[:40],
             is_inline=export.is_inline,

@@ -64,3 +64,11 @@ async def test_descriptions_are_saved(shared, tmp_path):
         code, output = await shared.run(key, tmp_path)
         assert code == 0, output
         assert "Ocean survey" in json.dumps(json.loads((tmp_path / name).read_text()))
+
+
+async def test_a_bag_is_fetched_and_valid(shared, tmp_path, require_tools):
+    code, output = await shared.run("bagit", tmp_path, path=require_tools("bagit"))
+    assert code == 0, output
+    found = found_in(tmp_path / "ocean-2024-2/data")
+    assert {name: FILES.get(name, ATTACHMENTS.get(name)) for name in found} == found
+    assert set(ATTACHMENTS) <= set(found)
