@@ -1,8 +1,8 @@
 """When to try again, when to try only once, and when to stop asking: shared by all workers.
 
-One file that fails is tried several times. When the storage does not answer even then, ten thousand
-more files would each wait as long: they are tried once, and after some in a row not at all. A share
-that ended in the middle is not asked again.
+One file that fails is tried several times. When the storage does not answer even then, ten
+thousand more files would each wait as long: they are tried once, and after a few in a row not at
+all. A share that ended in the middle is not asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 5
 DENIED_ATTEMPTS = 2
-MISSES_TO_STOP = 32
+MISSES_TO_STOP = 4
 MAX_WAIT_S = 30.0
 _FINAL = (ShareNotFoundError, PasswordRequiredError)
 

@@ -142,7 +142,9 @@ class ShareOrigin:
             if item.size_bytes <= _CHUNK_BYTES and _length(answer) <= _CHUNK_BYTES:
                 yield answer.read()
                 return
-            yield from answer.stream(_CHUNK_BYTES)
+            # What came before a break is kept: `stream` would drop the chunk that is not full.
+            while chunk := answer.read1(_CHUNK_BYTES):
+                yield chunk
         except http.HTTPError as error:
             raise _unreachable(self._host, error) from None
         finally:

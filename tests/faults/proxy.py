@@ -57,11 +57,15 @@ class Fault:
 class FaultProxy:
     """Use in a ``with`` block; `url` is its address, `rule` may be set at any time.
 
-    With `pem` (a key and its certificate) it speaks https.
+    With `pem` (a key and its certificate) it speaks https. With `keeps_host` the server is told
+    the name that the client used, so that signatures made for the proxy's address hold.
     """
 
-    def __init__(self, target: str = "", *, pem: Path | None = None) -> None:
+    def __init__(
+        self, target: str = "", *, pem: Path | None = None, keeps_host: bool = False
+    ) -> None:
         self._target = urlsplit(target)
+        self._keeps_host = keeps_host
         self.rule: Callable[[Seen], Fault | None] = lambda _seen: None
         self.seen: list[Seen] = []
         proxy = self
@@ -141,7 +145,8 @@ class FaultProxy:
         host = str(self._target.hostname)
         connection = http.client.HTTPConnection(host, self._target.port, timeout=30)
         with contextlib.closing(connection):
-            headers = {k: v for k, v in seen.headers.items() if k.lower() not in HOP}
+            dropped = HOP - {"host"} if self._keeps_host else HOP
+            headers = {k: v for k, v in seen.headers.items() if k.lower() not in dropped}
             connection.request(seen.method, seen.path, body=seen.body, headers=headers)
             response = connection.getresponse()
             body = response.read()
