@@ -66,6 +66,15 @@ def get(world, folder, *arguments):
     return done.returncode, report
 
 
+def answer_when_noticed(url):
+    """Return the answer once the server has forgotten how the storage was some seconds ago."""
+    deadline = time.monotonic() + 60
+    while (answer := httpx.get(url, timeout=60)).status_code == 307:
+        assert time.monotonic() < deadline, "the change is never noticed"
+        time.sleep(0.2)
+    return answer
+
+
 def on_first_read(key, then, **fault):
     """Return a rule that calls `then` when `key` is read for the first time."""
     left = [True]
@@ -137,10 +146,7 @@ def test_a_changed_object_is_refused_to_every_client(proxied, tmp_path, require)
     path = "obs/07.csv"
     world.storage.put(path, b"other")
     url = f"{world.open_url}files/{path}"
-    deadline = time.monotonic() + 30
-    while (answer := httpx.get(url)).status_code == 307:  # for some seconds it remembers
-        assert time.monotonic() < deadline, "the change is never noticed"
-        time.sleep(0.2)
+    answer = answer_when_noticed(url)
     assert (answer.status_code, answer.json()["code"]) == (409, "object_changed")
     assert "Location" not in answer.headers
     for command in (["wget", "-q", url], ["curl", "-sfLO", url], ["aria2c", "-q", url]):
@@ -169,7 +175,7 @@ def test_a_storage_that_is_down(proxied, tmp_path, monkeypatch):
     """The share says when to come back; `get` waits for one round, then lists the rest soon."""
     world, proxy = proxied
     proxy.rule = lambda _seen: Fault(cut_after=-1)
-    answer = httpx.get(f"{world.open_url}files/obs/01.csv", timeout=60)
+    answer = answer_when_noticed(f"{world.open_url}files/obs/01.csv")
     assert answer.status_code in {502, 503}
     assert int(answer.headers["Retry-After"]) > 0
     assert "127.0.0.1" not in answer.text

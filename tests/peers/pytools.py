@@ -37,6 +37,7 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hatch": ("hatch>=1.14",),
         "huggingface": ("huggingface_hub>=1.0", "datasets>=4"),
         "poetry": ("poetry>=2.2",),
+        "pooch": ("pooch>=1.8",),
         "proxpi": ("proxpi>=1.2", "gunicorn>=23"),
         "pypiserver": ("pypiserver[cache]>=2.3",),
         "rocrate": ("roc-validator>=0.6", "rocrate>=0.13"),
