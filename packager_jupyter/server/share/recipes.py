@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 from packager_jupyter.server.share.ways.base import ShareFacts, Way
 from packager_jupyter.server.share.ways.download import DOWNLOAD_WAYS
+from packager_jupyter.server.share.ways.git import GIT_WAYS
 from packager_jupyter.server.share.ways.python import PYTHON_WAYS
 from packager_jupyter.server.share.ways.standards import STANDARD_WAYS
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WAYS", "Recipe", "RecipeGroup", "ShareFacts", "Way", "recipes"]
 
-WAYS: tuple[Way, ...] = (*DOWNLOAD_WAYS, *PYTHON_WAYS, *STANDARD_WAYS)
+WAYS: tuple[Way, ...] = (*DOWNLOAD_WAYS, *PYTHON_WAYS, *GIT_WAYS, *STANDARD_WAYS)
 """All ways, in the order in which they are shown; groups in the order of their first way."""
 
 

@@ -120,3 +120,28 @@ async def test_a_password_forwarded_to_the_storage_is_ours_to_ignore(alone, tmp_
     lines = f"curl -sfL --location-trusted -u 'x:{PASSWORD}' -o out {url}\n"
     code, output = await run(lines, tmp_path)
     assert (code, (tmp_path / "out").read_bytes()) == (0, FILES["top.bin"]), output
+
+
+@pytest.mark.parametrize("key", ["git-annex", "datalad", "dvc", "git-lfs"])
+async def test_git(shared, tmp_path, key, require, require_tools):
+    require("git-annex", package="git-annex")
+    require("git-lfs", package="git-lfs")
+    tools = require_tools({"dvc": "dvc"}.get(key, "annex"))
+    (tmp_path / ".gitconfig").write_text(
+        "[annex.security]\n\tallowed-ip-addresses = 127.0.0.1\n"
+        "[user]\n\tname = Test\n\temail = test@example.org\n"
+        '[filter "lfs"]\n\tsmudge = git-lfs smudge -- %f\n\tprocess = git-lfs filter-process\n'
+        "\tclean = git-lfs clean -- %f\n\trequired = true\n"
+    )
+    code, output = await shared.run(key, tmp_path, path=tools)
+    assert code == 0, output
+    # Nothing was hashed, so DVC imports by ETag and Git LFS has the texts alone.
+    folder = tmp_path / "ocean-2024"
+    found = {path: data for path, data in found_in(folder).items() if "/objects/" not in path}
+    below = "unhashed/" if key == "dvc" else ""
+    files = {} if key == "git-lfs" else {below + path: data for path, data in FILES.items()}
+    if key in {"git-annex", "datalad"}:
+        files = {path: (folder / path).read_bytes() for path in FILES}
+        assert files == FILES
+    assert {path: found.get(path, b"missing") for path in files} == files
+    assert {path: found[path] for path in ATTACHMENTS} == ATTACHMENTS
