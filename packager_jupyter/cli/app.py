@@ -20,6 +20,7 @@ from packager_jupyter.cli import (
     settings_command,
     shares,
     sources,
+    stage,
     tokens,
 )
 from packager_jupyter.cli.base import SessionGroup
@@ -61,6 +62,7 @@ for _command in (
     shares.share,
     shares.shares,
     get.get,
+    stage.stage,
     serve.serve,
     feeds.feed,
     tokens.token,

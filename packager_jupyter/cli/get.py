@@ -59,6 +59,34 @@ def get(
     than in the package (names.jsonl). A locked share asks for its password on a terminal;
     elsewhere it comes from --password-stdin or PACKAGER_SHARE_PASSWORD.
     """
+    fetch_files(
+        session,
+        origin,
+        folder,
+        jobs=jobs,
+        include=include,
+        exclude=exclude,
+        portable=portable,
+        overwrite=overwrite,
+        dry_run=dry_run,
+        password_stdin=password_stdin,
+    )
+
+
+def fetch_files(
+    session: Session,
+    origin: str,
+    folder: Path | None,
+    *,
+    jobs: int = 8,
+    include: tuple[str, ...] = (),
+    exclude: tuple[str, ...] = (),
+    portable: bool = False,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    password_stdin: bool = False,
+) -> None:
+    """Do what ``get`` does."""
     from packager_jupyter.fetch.download import Downloader
     from packager_jupyter.packages.globs import path_filter
 

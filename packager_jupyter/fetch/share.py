@@ -61,7 +61,7 @@ class ShareOrigin:
     """
 
     def __init__(self, url: str, *, password: str | None = None, connections: int = 8) -> None:
-        self._base = _base_of(url)
+        self._base = base_of(url)
         self._host = urlsplit(self._base).netloc
         # The header's bytes are UTF-8 (RFC 9110 5.5 lets them be any), which http.client calls
         # Latin-1.
@@ -250,7 +250,8 @@ def is_share_url(text: str) -> bool:
     return text.startswith(_WEB)
 
 
-def _base_of(url: str) -> str:
+def base_of(url: str) -> str:
+    """Return the share's own address, ending in ``/``; raises `BadInputError` for another one."""
     parts = urlsplit(url)
     head, found, tail = parts.path.partition("/s/")
     token = tail.split("/", 1)[0]
