@@ -17,6 +17,7 @@ from clients.gitshares import (
     make_share,
     run,
 )
+from faults.proxy import Fault, FaultProxy
 
 
 @pytest.fixture(scope="module", params=["s3", "azure"])
@@ -148,3 +149,39 @@ def test_changed_bytes_are_refused(plain, tmp_path):
     assert "top.bin" in said
     assert not (tmp_path / "ocean" / "top.bin").exists()
     shared.storage.put("top.bin", shared.files["top.bin"])
+
+
+@pytest.mark.parametrize("which", ["debian", "pypi"])
+def test_what_broke_off_goes_on_with_a_fresh_address(plain, tmp_path, which, require_tools):
+    shared, env = plain
+    if which == "pypi":
+        env = env | {"PATH": f"{require_tools('annex')}:{env['PATH']}"}
+    path, [data] = next(iter(UNHASHED)), UNHASHED.values()
+    kept = 2_000_000
+    with (
+        FaultProxy(shared.storage.endpoint) as storage,
+        FaultProxy(shared.registry.url.rstrip("/")) as share,
+    ):
+
+        def through_the_proxy(status, headers, body):
+            there = headers.get("Location", "")
+            if there:
+                there = there.replace(shared.storage.endpoint, storage.url)
+            return status, headers | ({"Location": there} if there else {}), body
+
+        def break_off_once(seen):
+            is_first = len(storage.paths("GET")) == 1
+            return Fault(cut_after=kept) if seen.method == "GET" and is_first else None
+
+        share.rule = lambda _seen: Fault(edit=through_the_proxy)
+        storage.rule = break_off_once
+        url = shared.url().replace(shared.registry.url, f"{share.url}/")
+        run(["git", "clone", "-q", f"{url}repo.git", "ocean"], cwd=tmp_path, env=env)
+        run(["git", "annex", "get", path], cwd=tmp_path / "ocean", env=env)
+        assert (tmp_path / "ocean" / path).read_bytes() == data
+        # Each try began at the share, so an address that has expired meanwhile is never used again.
+        key = (tmp_path / "ocean" / path).readlink().name
+        asked = [one for one in share.paths("GET") if one.endswith(f"/{key}")]
+        tries = [one.headers.get("Range") for one in storage.seen if one.method == "GET"]
+        assert tries == [None, f"bytes={kept}-"]
+        assert len(asked) >= len(tries)

@@ -24,6 +24,12 @@ def shared(request, registry):
 
 
 @pytest.fixture(scope="module")
+def plain(request, registry):
+    """Return one package, for what does not depend on the storage."""
+    return make_share(registry, "s3", request)
+
+
+@pytest.fixture(scope="module")
 def env(registry, require_tools):
     """Return the variables with which DVC is found and keeps to itself."""
     found = git_environment(registry.environment())
@@ -65,11 +71,11 @@ def test_clone_and_pull(shared, env, tmp_path):
 
 
 @pytest.mark.parametrize("way", ["capability", "header"])
-def test_a_password(shared, env, tmp_path, way):
-    url = shared.url(password=PASSWORD)
+def test_a_password(plain, env, tmp_path, way):
+    url = plain.url(password=PASSWORD)
     settings = []
     if way == "header":
-        url = f"{shared.registry.url}s/{shared.created.segment}/"
+        url = f"{plain.registry.url}s/{plain.created.segment}/"
         settings = ["-c", f"http.extraHeader=X-Share-Token: {PASSWORD}"]
     run(["git", *settings, "clone", "-q", f"{url}dvc.git", "ocean"], cwd=tmp_path, env=env)
     ocean = tmp_path / "ocean"
@@ -78,20 +84,20 @@ def test_a_password(shared, env, tmp_path, way):
             secret = ["dvc", "remote", "modify", "--local", remote, "password", PASSWORD]
             run(secret, cwd=ocean, env=env)
     run(["dvc", "pull", "-q"], cwd=ocean, env=env)
-    assert pulled(ocean) == expected(shared)
+    assert pulled(ocean) == expected(plain)
 
 
-def test_get_import_and_the_api(shared, env, tmp_path):
-    url = f"{shared.url()}dvc.git"
+def test_get_import_and_the_api(plain, env, tmp_path):
+    url = f"{plain.url()}dvc.git"
     run(["dvc", "get", url, "data/obs/day 1", "-o", "day"], cwd=tmp_path, env=env)
-    assert files_in(tmp_path / "day")["a.csv"] == shared.files["obs/day 1/a.csv"]
+    assert files_in(tmp_path / "day")["a.csv"] == plain.files["obs/day 1/a.csv"]
     run(["dvc", "get", url, "unhashed/big/parts.bin"], cwd=tmp_path, env=env)
     assert (tmp_path / "parts.bin").read_bytes() == UNHASHED["big/parts.bin"]
     run(["git", "init", "-q", "mine"], cwd=tmp_path, env=env)
     mine = tmp_path / "mine"
     run(["dvc", "init", "-q"], cwd=mine, env=env)
     run(["dvc", "import", "-q", url, "data", "-o", "ocean"], cwd=mine, env=env)
-    assert files_in(mine / "ocean")["top.bin"] == shared.files["top.bin"]
+    assert files_in(mine / "ocean")["top.bin"] == plain.files["top.bin"]
     script = (
         "import dvc.api, sys, json\n"
         "url = sys.argv[1]\n"
@@ -103,16 +109,16 @@ def test_get_import_and_the_api(shared, env, tmp_path):
     )
     said = run(["python", "-c", script, url], cwd=tmp_path, env=env)
     text, part, names = json.loads(said.splitlines()[-1])
-    assert text.encode() == shared.files["obs/same.csv"]
-    assert bytes.fromhex(part) == shared.files["top.bin"][1000:1004]
+    assert text.encode() == plain.files["obs/same.csv"]
+    assert bytes.fromhex(part) == plain.files["top.bin"][1000:1004]
     assert names == ["data/obs/日本/データ.txt"]
 
 
-def test_other_bytes_are_refused(shared, env, tmp_path):
-    run(["git", "clone", "-q", f"{shared.url()}dvc.git", "ocean"], cwd=tmp_path, env=env)
-    shared.storage.put("top.bin", bytes(len(shared.files["top.bin"])))
+def test_other_bytes_are_refused(plain, env, tmp_path):
+    run(["git", "clone", "-q", f"{plain.url()}dvc.git", "ocean"], cwd=tmp_path, env=env)
+    plain.storage.put("top.bin", bytes(len(plain.files["top.bin"])))
     try:
         run(["dvc", "pull", "-q"], cwd=tmp_path / "ocean", env=env, is_ok=False)
         assert not (tmp_path / "ocean" / "data" / "top.bin").exists()
     finally:
-        shared.storage.put("top.bin", shared.files["top.bin"])
+        plain.storage.put("top.bin", plain.files["top.bin"])
