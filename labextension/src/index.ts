@@ -1,5 +1,5 @@
 /**
- * The sidebar of packager_jupyter: sources, packages and shares in JupyterLab.
+ * The sidebar of packager_jupyter: sources, packages, shares and registries in JupyterLab.
  *
  * Small plugins with tokens: each can be replaced or switched off without the others.
  */
@@ -8,6 +8,7 @@ import { clientPlugin } from './plugins/client';
 import { launcherPlugin } from './plugins/launcher';
 import { modelPlugin } from './plugins/model';
 import { packagesPlugin } from './plugins/packages';
+import { registriesPlugin } from './plugins/registries';
 import { sharesPlugin } from './plugins/shares';
 import { sidebarPlugin } from './plugins/sidebar';
 import { sourcesPlugin } from './plugins/sources';
@@ -20,6 +21,7 @@ export default [
   sourcesPlugin,
   packagesPlugin,
   sharesPlugin,
+  registriesPlugin,
   sidebarPlugin,
   launcherPlugin
 ];

@@ -1,13 +1,17 @@
 import { Token } from '@lumino/coreutils';
 
 import type {
+  IApiToken,
   ICreatedShare,
+  ICreatedToken,
   IDraftStatus,
   IEntry,
+  IFeed,
   IFile,
   IJob,
   INewShare,
   INewSource,
+  INewToken,
   IPackage,
   IPackageDetail,
   IPage,
@@ -148,12 +152,24 @@ export interface IPackagerClient {
 
   /** End a share for everyone. */
   revokeShare(id: string): Promise<void>;
+
+  /** List the package registries. */
+  feeds(): Promise<IFeed[]>;
+
+  /** List one's own tokens, newest first, ended ones included. */
+  tokens(): Promise<IApiToken[]>;
+
+  /** Make a token; its secret is in the answer and nowhere else. */
+  createToken(token: INewToken): Promise<ICreatedToken>;
+
+  /** End a token at once. */
+  revokeToken(id: string): Promise<void>;
 }
 
 /** Provides the REST API of the server half. */
 export const IPackagerClient = new Token<IPackagerClient>(
   `${PACKAGE}:IPackagerClient`,
-  'The REST API of Packager: sources, packages, shares and jobs.'
+  'The REST API of Packager: sources, packages, shares, registries and jobs.'
 );
 
 /** The state of what the sidebar shows. */

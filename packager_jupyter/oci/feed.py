@@ -108,6 +108,10 @@ class Feed:
             names.append(self._true_name(tag) if is_hashed else tag)
         return sorted(names)
 
+    def project_count(self) -> int:
+        """Return how many projects there are; one call to the store."""
+        return len(self.store.tag_names(self._meta))
+
     def publish(
         self,
         project: str,

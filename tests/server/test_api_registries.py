@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from io import BytesIO
+
 import pytest
+
+from registries.terraform.archives import zipped_module
 
 
 async def test_tokens_come_and_go(host):
@@ -64,6 +69,14 @@ async def test_feeds_come_and_go(host):
     open_ended = {"max_project_bytes": None, "max_feed_bytes": None}
     assert made == {**new, **open_ended, "is_anonymous_read": False, "is_declared": False}
     items = (await host.api("GET", "feeds"))["items"]
+    pypi, terraform = items
+    assert pypi["url"].endswith("/pypi/lab/")
+    assert pypi["install"] == f"pip install --index-url {pypi['url']}simple/ NAME"
+    assert f'"modules.v1" = "{terraform["url"]}v1/modules/"' in terraform["install"]
+    assert [pypi["projects"], terraform["projects"]] == [0, 0]
+    modules = host.services.feeds.terraform("main").modules
+    modules.publish("a", "b", "c", "1.0.0", BytesIO(zipped_module("#\n")), now=datetime.now(UTC))
+    assert [one["projects"] for one in (await host.api("GET", "feeds"))["items"]] == [0, 1]
     assert [(one["ecosystem"], one["name"]) for one in items] == [
         ("pypi", "lab"),
         ("terraform", "main"),

@@ -73,6 +73,8 @@ function server(answers: Partial<IPackagerClient> = {}): {
       }),
     files: () => Promise.resolve(page([])),
     shares: () => Promise.resolve([]),
+    feeds: () => Promise.resolve([]),
+    tokens: () => Promise.resolve([]),
     jobs: () => Promise.resolve([]),
     entries: (name, prefix) => {
       asked.push(`${name}:${prefix}`);

@@ -6,13 +6,17 @@ import { nullTranslator } from '@jupyterlab/translation';
 import type { IPackagerClient } from '../tokens';
 import { PackagerError, isErrorBody, notOurs, unreachable } from './errors';
 import type {
+  IApiToken,
   ICreatedShare,
+  ICreatedToken,
   IDraftStatus,
   IEntry,
+  IFeed,
   IFile,
   IJob,
   INewShare,
   INewSource,
+  INewToken,
   IPackage,
   IPackageDetail,
   IPage,
@@ -210,6 +214,22 @@ export class PackagerClient implements IPackagerClient {
 
   async revokeShare(id: string): Promise<void> {
     await this._send('DELETE', `shares/${segment(id)}`);
+  }
+
+  async feeds(): Promise<IFeed[]> {
+    return this._all('feeds');
+  }
+
+  async tokens(): Promise<IApiToken[]> {
+    return this._all('tokens');
+  }
+
+  async createToken(token: INewToken): Promise<ICreatedToken> {
+    return this._json('POST', 'tokens', { body: token });
+  }
+
+  async revokeToken(id: string): Promise<void> {
+    await this._send('DELETE', `tokens/${segment(id)}`);
   }
 
   /** Read a list to its end: a part of it is never handed out as the whole. */

@@ -215,3 +215,38 @@ export interface ICreatedShare {
   capability_url?: string | null;
   token: string;
 }
+
+/** A package registry of this installation. */
+export interface IFeed {
+  ecosystem: string;
+  name: string;
+  is_anonymous_read: boolean;
+  projects: number;
+  url: string;
+  /** A line with which the client of the ecosystem installs from it. */
+  install: string;
+}
+
+/** A token as its owner sees it: everything but the secret. */
+export interface IApiToken {
+  id: string;
+  description: string;
+  scopes: string[];
+  created_s: number;
+  expires_s: number;
+  last_used_s: number | null;
+  state: 'active' | 'expired' | 'revoked';
+}
+
+/** What it takes to make a token. */
+export interface INewToken {
+  scopes: string[];
+  expires_in_s: number;
+  description: string;
+}
+
+/** A token with its secret, which is known at this moment only. */
+export interface ICreatedToken {
+  token: string;
+  info: IApiToken;
+}

@@ -28,5 +28,9 @@ export const CommandIDs = {
   copyShareLink: 'packager:copy-share-link',
   revokeShare: 'packager:revoke-share',
   refreshShares: 'packager:refresh-shares',
+  copyInstallLine: 'packager:copy-install-line',
+  newToken: 'packager:new-token',
+  revokeToken: 'packager:revoke-token',
+  refreshRegistries: 'packager:refresh-registries',
   cancelJob: 'packager:cancel-job'
 } as const;

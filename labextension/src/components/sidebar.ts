@@ -11,13 +11,14 @@ import { SIDEBAR_ID } from '../commands/general';
 import { packagerIcon } from '../icons';
 import { JobsView } from './jobsview';
 import { PackagesView } from './packagesview';
+import { RegistriesView } from './registriesview';
 import { ServerView } from './serverview';
 import { SharesView } from './sharesview';
 import { SourcesView } from './sourcesview';
 import type { IViewContext } from './view';
 
 /** Shares of the height that the sections begin with. */
-const SECTION_SIZES = [5, 4, 2];
+const SECTION_SIZES = [5, 4, 2, 2];
 
 /** The widget on the left. */
 export class PackagerSidebar extends SidePanel {
@@ -28,7 +29,9 @@ export class PackagerSidebar extends SidePanel {
     this.id = SIDEBAR_ID;
     this.addClass('jp-packager-sidebar');
     this.title.icon = packagerIcon;
-    this.title.caption = trans.__('Packager: sources, packages and shares');
+    this.title.caption = trans.__(
+      'Packager: sources, packages, shares and registries'
+    );
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', trans.__('Packager'));
     const layout = this.layout as PanelLayout;
@@ -39,6 +42,10 @@ export class PackagerSidebar extends SidePanel {
       new PackagesView(context)
     );
     this.shares = this._section(trans.__('Shares'), new SharesView(context));
+    this.registries = this._section(
+      trans.__('Registries'),
+      new RegistriesView(context)
+    );
     (this.content as AccordionPanel).setRelativeSizes(SECTION_SIZES);
     layout.addWidget(new JobsView(context));
     // What stands above and below the sections comes and goes: they share what is left.
@@ -56,6 +63,8 @@ export class PackagerSidebar extends SidePanel {
   readonly packages: PanelWithToolbar;
 
   readonly shares: PanelWithToolbar;
+
+  readonly registries: PanelWithToolbar;
 
   override dispose(): void {
     this._observer.disconnect();

@@ -13,6 +13,7 @@ import { exactDate, versionName } from '../format';
 import { curlLine, wgetLine } from '../recipes';
 import type { FormValues, IForm } from './form';
 import { Choice, Field, More, openForm } from './form';
+import { SelectField } from './select';
 
 const DAY_S = 86_400;
 
@@ -178,32 +179,6 @@ class ShareForm {
   private _versions: readonly IVersion[];
   private _name: string;
   private _who = 'link';
-}
-
-function SelectField(props: {
-  label: string;
-  name: string;
-  value: string;
-  options: readonly (readonly [string, string])[];
-  onChange?: (value: string) => void;
-}): React.JSX.Element {
-  return (
-    <label className="jp-packager-field">
-      <span className="jp-packager-field-label">{props.label}</span>
-      <select
-        className="jp-mod-styled"
-        name={props.name}
-        defaultValue={props.value}
-        onChange={event => props.onChange?.(event.currentTarget.value)}
-      >
-        {props.options.map(([value, label]) => (
-          <option key={value} value={value}>
-            {label}
-          </option>
-        ))}
-      </select>
-    </label>
-  );
 }
 
 /** Show the link and the lines that use it: the capability is known at this moment only. */

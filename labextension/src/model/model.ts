@@ -11,6 +11,7 @@ import type { IPackagerClient } from '../tokens';
 import { DOMAIN } from '../tokens';
 import { JobsModel } from './jobs';
 import { PackagesModel } from './packages';
+import { RegistriesModel } from './registries';
 import { SharesModel } from './shares';
 import { SourcesModel } from './sources';
 
@@ -43,6 +44,7 @@ export class PackagerModel extends VDomModel {
     this.sources = new SourcesModel(this._client, this._trans);
     this.packages = new PackagesModel(this._client, this._trans);
     this.shares = new SharesModel(this._client, this._trans);
+    this.registries = new RegistriesModel(this._client, this._trans);
     this.jobs = new JobsModel(this._client, this._trans);
     this.jobs.ended.connect(this._onEnded, this);
   }
@@ -52,6 +54,8 @@ export class PackagerModel extends VDomModel {
   readonly packages: PackagesModel;
 
   readonly shares: SharesModel;
+
+  readonly registries: RegistriesModel;
 
   readonly jobs: JobsModel;
 
@@ -87,7 +91,7 @@ export class PackagerModel extends VDomModel {
     await this.refresh();
   }
 
-  /** Read all three lists and the running work again. */
+  /** Read all four lists and the running work again. */
   async refresh(): Promise<void> {
     if (this._server.kind !== 'ready') {
       return;
@@ -96,6 +100,7 @@ export class PackagerModel extends VDomModel {
       this.sources.refresh(),
       this.packages.refresh(),
       this.shares.refresh(),
+      this.registries.refresh(),
       this.jobs.start()
     ]);
   }
@@ -144,6 +149,7 @@ export class PackagerModel extends VDomModel {
       this.sources.dispose();
       this.packages.dispose();
       this.shares.dispose();
+      this.registries.dispose();
       this.jobs.dispose();
       super.dispose();
     }

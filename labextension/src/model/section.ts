@@ -1,4 +1,4 @@
-/** What the three sections of the sidebar have in common: a tree, notices, guarded actions. */
+/** What the sections of the sidebar have in common: a tree, notices, guarded actions. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { VDomModel } from '@jupyterlab/ui-components';

@@ -75,6 +75,11 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
           factory: 'PackagerShares',
           plugin: 'packager-jupyter:shares',
           panel: sidebar.shares
+        },
+        {
+          factory: 'PackagerRegistries',
+          plugin: 'packager-jupyter:registries',
+          panel: sidebar.registries
         }
       ]) {
         setToolbar(

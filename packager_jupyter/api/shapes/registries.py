@@ -60,10 +60,18 @@ class FeedShown(TypedDict):
     is_declared: Annotated[bool, "Stands in the configuration and is changed there."]
 
 
+class FeedListed(FeedShown):
+    """A package registry, how much it holds and how to use it."""
+
+    projects: Annotated[int, "How many projects it holds."]
+    url: Annotated[str, "Its address."]
+    install: Annotated[str, "A line with which the ecosystem's client installs from it."]
+
+
 class FeedList(TypedDict):
     """All package registries of this installation."""
 
-    items: list[FeedShown]
+    items: list[FeedListed]
     cursor: Annotated[str | None, "Always null."]
 
 

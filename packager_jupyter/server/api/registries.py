@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packager_jupyter.api.shapes.registries import (
     CreatedToken,
@@ -13,11 +13,13 @@ from packager_jupyter.api.shapes.registries import (
     TokenList,
 )
 from packager_jupyter.errors import ForbiddenError
+from packager_jupyter.registries.recipes import install_line
 from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.rules import Operation, Route, Rule
 from packager_jupyter.shares.api_tokens import DEFAULT_LIFE_S
 
 if TYPE_CHECKING:
+    from packager_jupyter.registries.feeds import Feeds
     from packager_jupyter.server.rules import Action
 
 RESOURCE = "packager:registry"
@@ -71,8 +73,8 @@ class FeedsHandler(ApiHandler):
 
     async def get(self) -> None:
         """List all feeds."""
-        specs = await self.call(self.services.feeds.specs)
-        self.write_json({"items": [spec.to_json() for spec in specs], "cursor": None})
+        items = await self.call(_listed, self.services.feeds, self.public_url)
+        self.write_json({"items": items, "cursor": None})
 
     async def post(self) -> None:
         """Make a feed."""
@@ -100,6 +102,21 @@ class FeedHandler(ApiHandler):
         await self.call(self.services.feeds.remove, path)
         await self.audit("feed.remove", path)
         self.write_nothing()
+
+
+def _listed(feeds: Feeds, root: str) -> list[dict[str, Any]]:
+    rows = []
+    for spec in feeds.specs():
+        url = f"{root}{spec.path}/"
+        rows.append(
+            {
+                **spec.to_json(),
+                "projects": sum(part.project_count() for part in feeds.parts(spec)),
+                "url": url,
+                "install": install_line(spec.ecosystem, url),
+            }
+        )
+    return rows
 
 
 def _rule(action: Action, operation: Operation) -> Rule:
