@@ -46,6 +46,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 FORM_BYTES = 64 * 1024
+DRAINED_BYTES = 64 * 1024 * 1024
 
 _DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -69,6 +70,7 @@ class PackagerHandler(web.RequestHandler):
 
     def initialize(self) -> None:
         """Start with an empty body."""
+        self.is_refused = False
         self._body = bytearray()
         self._body_too_large = False
 
@@ -162,6 +164,25 @@ class PackagerHandler(web.RequestHandler):
             f"The body of the request is larger than {self.body_limit()} bytes.",
             remedy="Send less at a time, or ask the administrator to raise the limit.",
         )
+
+    def refuse(self, error: PackagerError) -> None:
+        """Answer with `error`: at once, or when a body that is on its way has come.
+
+        To answer earlier is to close the connection under a client that still sends: it reports a
+        reset instead of what was wrong. Large bodies, and clients that wait for leave to send
+        (RFC 9110 10.1.1), are refused at once.
+        """
+        length = self.request.headers.get("Content-Length", "")
+        is_short = length.isdecimal() and 0 < int(length) <= min(self.body_limit(), DRAINED_BYTES)
+        if not is_short or "Expect" in self.request.headers:
+            raise error
+        self.is_refused = True
+
+        def answer(*_arguments: str, **_parameters: str) -> None:
+            raise error
+
+        # Tornado looks the verb up here, once the body has come.
+        setattr(self, str(self.request.method).lower(), answer)
 
     async def _authorize(self, rule: Rule) -> None:
         authenticator = self.authenticator

@@ -163,5 +163,6 @@ def come_back(sidebar: Sidebar, lab: RunningLab) -> None:
     """After a reload the sidebar is open again, on the same package."""
     sidebar.page.wait_for_timeout(1500)  # JupyterLab saves its layout a second after it changed
     sidebar.page.goto(lab.url.replace("reset&", ""))
+    sidebar.sources.wait_for()
     expect(sidebar.packages.locator(".jp-packager-bar-text")).to_contain_text("ocean-2024 · ")
     expect(sidebar.row(sidebar.sources, "survey")).to_be_visible()

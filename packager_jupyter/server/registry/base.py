@@ -11,7 +11,7 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError
+from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError, PackagerError
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.registry.admission import Admission
 from packager_jupyter.server.registry.multipart import BareReceiver, FormReceiver, is_form
@@ -73,7 +73,14 @@ class RegistryHandler(PackagerHandler):
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
-        action = _ACTIONS.get(self.request.method or "", "publish")
+        try:
+            await self._admit()
+        except PackagerError as error:
+            self.refuse(error)
+
+    async def _admit(self) -> None:
+        actions = self.possible_actions()
+        action = actions[0]
         carried = carried_token(self.request.headers)
         found = await self._admission(carried)
         self.spec, self.token, self.scopes = found.spec, found.token, found.scopes
@@ -87,11 +94,16 @@ class RegistryHandler(PackagerHandler):
                 remedy="Make one with `packager token create` and give it to the client as "
                 "user __token__ and password, or as its token setting.",
             )
-        if not is_open and not may_somewhere(
-            self.scopes, ecosystem=self.ecosystem, feed=self.spec.name, action=action
+        if not is_open and not any(
+            may_somewhere(self.scopes, ecosystem=self.ecosystem, feed=self.spec.name, action=each)
+            for each in actions
         ):
             raise self._forbidden(action, None)
         self._start_body()
+
+    def possible_actions(self) -> tuple[RegistryAction, ...]:
+        """Return what this request may turn out to want, the likeliest first."""
+        return (_ACTIONS.get(self.request.method or "", "publish"),)
 
     async def find_feed(self) -> FeedSpec:
         """Return the feed that this request is for; raises `FeedNotFoundError`."""
@@ -115,7 +127,7 @@ class RegistryHandler(PackagerHandler):
     def _start_body(self) -> None:
         """Get ready for the body of a request that may be made."""
 
-    def require(self, action: RegistryAction, project: str) -> None:
+    def require(self, action: RegistryAction, project: str | None) -> None:
         """Refuse unless the request may do `action` to this very project.
 
         Raises

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from packager_jupyter.registries.pypi.index import PypiIndex
     from packager_jupyter.server.failures import Failure
     from packager_jupyter.server.rules import Verb
+    from packager_jupyter.shares.scopes import RegistryAction
 
 METADATA_SUFFIX = ".metadata"
 _PROVENANCE = "application/vnd.pypi.integrity.v1+json"
@@ -108,8 +109,9 @@ class ProjectHandler(PypiHandler):
 class SlashHandler(PypiHandler):
     """An address whose last slash was forgotten."""
 
-    def get(self, **_path: str) -> None:
-        """Redirect to the address with the slash."""
+    def get(self, feed: str, project: str | None = None) -> None:
+        """Redirect whoever may read what is there to the address with the slash."""
+        self.require("read", None if project is None else normalize_project(project))
         query = f"?{self.request.query}" if self.request.query else ""
         self.redirect(f"{self.request.path}/{query}", status=308)
 
@@ -236,6 +238,10 @@ class ManageHandler(RegistryHandler):
     """``manage/<project>``: yank, un-yank, delete, project status."""
 
     ecosystem = "pypi"
+
+    def possible_actions(self) -> tuple[RegistryAction, ...]:
+        """Return both that the body may ask for."""
+        return ("publish", "delete")
 
     async def post(self, feed: str, project: str) -> None:
         """Do what the JSON body says: ``{"action": "yank", "filename": …, "reason": …}``."""

@@ -11,7 +11,12 @@ from urllib.parse import urlencode
 
 import orjson
 
-from packager_jupyter.errors import ForbiddenError, NameInvalidError, NotAuthenticatedError
+from packager_jupyter.errors import (
+    ForbiddenError,
+    NameInvalidError,
+    NotAuthenticatedError,
+    PackagerError,
+)
 from packager_jupyter.oci.names import check_repository
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.query import parse_query
@@ -72,13 +77,20 @@ class OciHandler(PackagerHandler):
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
+        try:
+            await self._know()
+            await self.admit()
+        except PackagerError as error:
+            self.refuse(error)
+
+    async def _know(self) -> None:
+        """Find out who asks."""
         carried = carried_token(self.request.headers)
         if carried:
             self.token = await self.call(self.services.tokens.verify, carried)
             if self.token is None:
                 raise _stranger("The token is wrong or expired.")
             self.scopes = self.token.registry_scopes
-        await self.admit()
 
     async def admit(self) -> None:
         """Check the right to this repository; overridden where there is none in the path."""

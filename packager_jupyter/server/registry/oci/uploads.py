@@ -139,7 +139,7 @@ class UploadsHandler(SendingHandler):
     async def prepare(self) -> None:
         """Begin an upload, unless the blob comes from another repository."""
         await super().prepare()
-        if self.request.method != "POST":
+        if self.request.method != "POST" or self.is_refused:
             return
         parameters = self.parameters()
         self._digest = parameters.get("digest")
@@ -200,7 +200,7 @@ class UploadHandler(SendingHandler):
     async def prepare(self) -> None:
         """Find the upload, and refuse bytes that do not belong behind those it has."""
         await super().prepare()
-        if self.request.method == "OPTIONS":
+        if self.request.method == "OPTIONS" or self.is_refused:
             return
         session = await self.call(
             self.uploads.find,
