@@ -251,6 +251,11 @@ class Collector:
 
 
 @explain_disk()
+def is_needed(store: LayoutStore, repo: str, digest: str) -> bool:
+    """Whether some manifest of a repository names a blob, or is it."""
+    return digest in Collector(store, repo).needed()
+
+
 def delete_blob(store: LayoutStore, repo: str, digest: str) -> None:
     """Move a blob that no manifest needs to the trash, however young it is.
 

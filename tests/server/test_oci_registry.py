@@ -11,6 +11,8 @@ import re
 import pytest
 from tornado import web
 
+from packager_jupyter.oci.feed import Feed
+from packager_jupyter.oci.feed_names import file_tag
 from packager_jupyter.server.registry.oci import OCI_ROUTES
 from packager_jupyter.server.registry.oci.sessions import UploadTable
 from packager_jupyter.server.routes import routes
@@ -233,12 +235,24 @@ class TestProtected:
             assert response.code == 201
         assert (await feed.call("DELETE", f"manifests/{sha256(body)}")).code == 202
 
+    async def test_a_deleted_file_is_read_no_more_and_its_uploader_sees_what_came(
+        self, root, token, services_feed
+    ):
+        store = root.host.services.oci
+        [file] = store.tags(services_feed)
+        reader = root.as_(token("pypi/main:read"), services_feed)
+        blob = f"blobs/{sha256(b'wheel')}"
+        for verb in ("GET", "HEAD"):
+            assert (await reader.call(verb, blob)).code == 200
+        Feed(store, "pypi", "main").remove("demo", file.descriptor.digest)
+        for verb in ("GET", "HEAD"):
+            assert (await reader.call(verb, blob)).code == 404
+            assert (await root.as_(root.token, services_feed).call(verb, blob)).code == 200
+        assert (await reader.call("GET", f"manifests/{file.descriptor.digest}")).code == 404
+
     @pytest.fixture
     def services_feed(self, root):
         """A file of a feed, published by the feed itself."""
-        from packager_jupyter.oci.feed import Feed
-        from packager_jupyter.oci.feed_names import file_tag
-
         services = root.host.services
         services.feeds.create("pypi/main")
         feed = Feed(services.oci, "pypi", "main")
