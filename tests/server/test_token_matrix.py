@@ -87,11 +87,17 @@ ROWS: dict[tuple[str, str], list[Row]] = {
     **{("pypi/{feed}/simple/", v): [pypi("simple/", None)] for v in READS},
     **{("pypi/{feed}/simple", v): [pypi("simple", None)] for v in READS},
     **{("pypi/{feed}/files/{project}/{filename}", v): [pypi(f"files/demo/{NAME}")] for v in READS},
-    ("pypi/{feed}/pypi/{project}/json", "GET"): [pypi("pypi/demo/json")],
-    ("pypi/{feed}/pypi/{project}/{version}/json", "GET"): [pypi("pypi/demo/1.0/json")],
-    ("pypi/{feed}/integrity/{project}/{version}/{filename}/provenance", "GET"): [
-        pypi(f"integrity/demo/1.0/{NAME}/provenance")
-    ],
+    **{("pypi/{feed}/pypi/{project}/json", v): [pypi("pypi/demo/json")] for v in READS},
+    **{
+        ("pypi/{feed}/pypi/{project}/{version}/json", v): [pypi("pypi/demo/1.0/json")]
+        for v in READS
+    },
+    **{
+        ("pypi/{feed}/integrity/{project}/{version}/{filename}/provenance", v): [
+            pypi(f"integrity/demo/1.0/{NAME}/provenance")
+        ]
+        for v in READS
+    },
     **{
         (f"pypi/{{feed}}/{path}", "POST"): [pypi(path, action="publish", body=UPLOAD)]
         for path in ("legacy/", "legacy", "")
