@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PAGE_ROWS = 200
 EXAMPLES = 500
+LOOK_ON_S = 2.0
 _ORCID = re.compile(r"\d{4}-\d{4}-\d{4}-\d{3}[\dX]")
 _SORTS: dict[str, SortName] = {"name": "name", "size": "size", "modified": "modified"}
 _MAX_QUERY_CHARS = 4096
@@ -257,14 +258,21 @@ def _has_preview(row: Pointer) -> bool:
 
 
 def _page(version: Version, listing: Listing) -> PointerPage:
-    return version.page(
-        listing.path,
-        cursor=listing.cursor,
-        limit=PAGE_ROWS,
-        sort=listing.sort,
-        descending=listing.is_descending,
-        match=listing.match or None,
-    )
+    """Return the rows that are asked for; a filter looks on for a while until it finds one."""
+    ends_at = time.monotonic() + LOOK_ON_S
+    cursor = listing.cursor
+    while True:
+        found = version.page(
+            listing.path,
+            cursor=cursor,
+            limit=PAGE_ROWS,
+            sort=listing.sort,
+            descending=listing.is_descending,
+            match=listing.match or None,
+        )
+        cursor = found.cursor
+        if found.rows or cursor is None or time.monotonic() > ends_at:
+            return found
 
 
 def _examples(version: Version) -> tuple[str, ...]:

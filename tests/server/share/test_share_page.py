@@ -10,6 +10,8 @@ from urllib.parse import urljoin
 import html5lib
 import pytest
 
+from packager_jupyter.packages import index_filter
+from packager_jupyter.server.share import page
 from packager_jupyter.server.share.page import author_of
 from packager_jupyter.server.share.pages import human_bytes, remaining, visible
 from server.share.ocean import BROWSER, FILES, PASSWORD, fill
@@ -157,6 +159,22 @@ async def test_folders_sort_filter_and_page(alone):
     assert [row[0] for row in rows(found)] == [f"many/f{n:04}.dat" for n in range(440, 450)]
     none = parse(await alone.get(segment, "?match=nothing-like-it", **BROWSER))
     assert "Nothing here matches nothing-like-it" in text_of(section(none, "files"))
+
+
+async def test_a_filter_looks_on_until_it_finds_something(alone, monkeypatch):
+    fill(alone.folder, {f"many/d{n:03}/f{n:04}.dat": b"x" for n in range(60)})
+    draft = alone.host.services.packages.draft("ocean-2024")
+    draft.add("lake", ["many/"])
+    draft.publish("3", now_s=int(time.time()))
+    monkeypatch.setattr(index_filter, "WORK_PER_PAGE", 20)
+    version = alone.host.services.packages.version("ocean-2024")
+    first = version.page(match="f0059", limit=10)
+    assert (first.rows, first.cursor is None) == ([], False)
+    found = parse(await alone.get(alone.share().segment, "?match=f0059", **BROWSER))
+    assert [row[0] for row in rows(found)] == ["many/d059/f0059.dat"]
+    monkeypatch.setattr(page, "LOOK_ON_S", -1.0)
+    answer = await alone.get(alone.share().segment, "?match=f0059", **BROWSER)
+    assert b"there is more to look through" in answer.body
 
 
 @pytest.mark.parametrize(
