@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+import tracemalloc
 
 import pytest
 
@@ -122,7 +123,11 @@ def test_what_is_packed_is_unpacked_as_far_as_a_plain_file_is_read():
     assert only(preview("a.csv.gz", gzip.compress(b"a,b\n1,2\n"))).rows == (("1", "2"),)
     bomb = gzip.compress(b"\n" * 300_000_000, 9)
     assert len(bomb) < 400_000
+    tracemalloc.start()
     made = preview("a.txt.gz", bomb)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 20_000_000
     assert len(only(made).text) <= MAX_TEXT_CHARS
     assert made.notes
     with pytest.raises(NotPreviewableError):
