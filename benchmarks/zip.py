@@ -72,7 +72,14 @@ class MadeUpVersion:
 
     def iter_pointers(self) -> Iterator[Pointer]:
         """Yield pointers."""
-        for number in range(self._count):
+        return self._pointers(0)
+
+    def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
+        """Yield pointers from one on."""
+        return self._pointers(int(path[-11:-3]))
+
+    def _pointers(self, start: int) -> Iterator[Pointer]:
+        for number in range(start, self._count):
             key = f"obs/{number // 1000:05}/file-{number:08}.nc"
             yield Pointer(key, "lake", key, f"s3://bucket/raw/{key}", number, etag="0" * 32)
 

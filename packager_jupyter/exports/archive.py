@@ -8,6 +8,7 @@ the pointer file itself says which path it stands for.
 from __future__ import annotations
 
 import hashlib
+import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.pointer import Pointer
 
 FORMAT = "zip-1"
+_PERHAPS_RENAMED = re.compile(r"~[0-9]+\Z")
 
 
 class PointerArchive:
@@ -60,13 +62,20 @@ class PointerArchive:
         for pointer in self._contents.iter_pointers():
             yield self._name(pointer), len(self._file(pointer))
 
-    def read(self, start: int, first: str) -> Iterator[tuple[str, bytes]]:  # noqa: ARG002
+    def read(self, start: int, first: str) -> Iterator[tuple[str, bytes]]:
         """Yield name and bytes of the entries from number `start` on (see `zip.Entries`)."""
         for attachment in self._attachments[start:]:
             yield attachment.path, self._contents.read_attachment(attachment.path)
-        skipped = max(0, start - len(self._attachments))
-        for pointer in islice(self._contents.iter_pointers(), skipped, None):
+        for pointer in self._pointers_from(start - len(self._attachments), first):
             yield self._name(pointer), self._file(pointer)
+
+    def _pointers_from(self, skipped: int, first: str) -> Iterator[Pointer]:
+        if skipped <= 0:
+            return self._contents.iter_pointers()
+        path = first.removesuffix(ENDING)
+        if _PERHAPS_RENAMED.search(path):
+            return islice(self._contents.iter_pointers(), skipped, None)
+        return self._contents.iter_pointers_from(path)
 
     def _name(self, pointer: Pointer) -> str:
         name = pointer.path + ENDING

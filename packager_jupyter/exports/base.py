@@ -60,6 +60,10 @@ class Exportable(Protocol):
         """Yield every pointer, sorted by the bytes of its path."""
         ...
 
+    def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
+        """Yield the pointer at `path` and all that sort behind it, without reading the others."""
+        ...
+
     def attachments(self) -> Sequence[AttachmentLike]:
         """Return every attachment."""
         ...

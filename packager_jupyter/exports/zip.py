@@ -22,7 +22,7 @@ from packager_jupyter.errors import StoreCorruptError, TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHECKPOINT_EVERY = 4096
+CHECKPOINT_EVERY = 1024
 CHUNK_BYTES = 64 * 1024
 DIRECTORY_BATCH = 512
 _UINT16_MAX = 0xFFFF

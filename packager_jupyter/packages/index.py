@@ -227,14 +227,15 @@ class PointerIndex:
             else:
                 copy_with_sort_index(self.path, sort)
 
-    def iter_sorted(self) -> Iterator[Pointer]:
+    def iter_sorted(self, *, start: str = "") -> Iterator[Pointer]:
         """Yield every pointer in the order of the paths' bytes, in bounded memory.
 
-        All of them belong to one state, whatever is written meanwhile.
+        All of them belong to one state, whatever is written meanwhile. With `start`, the path of a
+        file, it is the first, found without reading what is before.
         """
         with self.read() as connection:
             sources = load_sources(connection)
-            for place, rows in sorted_rows(connection):
+            for place, rows in sorted_rows(connection, start):
                 yield from unpack_rows(rows, place, sources)
 
     def iter_facts(self) -> Iterator[list[Fact]]:

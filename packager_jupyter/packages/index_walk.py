@@ -27,8 +27,11 @@ _ALL = f"SELECT {COLUMNS} FROM file WHERE folder=? ORDER BY name"
 _RANGE = f"SELECT {COLUMNS} FROM file WHERE folder=? AND name>? {{}} ORDER BY name"
 _REST = _RANGE.format("")
 _UP_TO = _RANGE.format("AND name<?")
+_ONE = f"SELECT {COLUMNS} FROM file WHERE folder=? AND name=?"
+_CHILD = "SELECT id, name, source, key_prefix, folders FROM folder WHERE parent=? AND name=?"
 _CHILDREN = (
-    "SELECT id, name, source, key_prefix, folders FROM folder WHERE parent=? ORDER BY name || '/'"
+    "SELECT id, name, source, key_prefix, folders FROM folder WHERE parent=? AND name || '/'>? "
+    "ORDER BY name || '/'"
 )
 
 
@@ -37,21 +40,30 @@ class _Level:
 
     __slots__ = ("children", "place", "reached")
 
-    def __init__(self, connection: sqlite3.Connection, place: Place) -> None:
+    def __init__(self, connection: sqlite3.Connection, place: Place, reached: str = "") -> None:
         self.place = place
-        self.children = connection.execute(_CHILDREN, (place.id,))
-        self.reached = ""
+        self.children = connection.execute(_CHILDREN, (place.id, reached))
+        self.reached = reached
 
 
-def sorted_rows(connection: sqlite3.Connection) -> Iterator[tuple[Place, list[StoredRow]]]:
+def sorted_rows(
+    connection: sqlite3.Connection, start: str = ""
+) -> Iterator[tuple[Place, list[StoredRow]]]:
     """Yield chunks of rows of one folder each, in the order of the paths' bytes.
 
-    The caller holds a read transaction until the end.
+    The caller holds a read transaction until the end. With `start`, the path of a file, what sorts
+    before it is left out, at the cost of its folders alone.
     """
     row = connection.execute(
         "SELECT source, key_prefix FROM folder WHERE id=?", (ROOT_ID,)
     ).fetchone()
-    stack = [_Level(connection, Place(ROOT_ID, "", *row))]
+    root = Place(ROOT_ID, "", *row)
+    if start:
+        stack = _levels_to(connection, root, start)
+        last = stack[-1]
+        yield from _chunks(connection, last.place, _ONE, (last.place.id, last.reached))
+    else:
+        stack = [_Level(connection, root)]
     while stack:
         level = stack[-1]
         child = level.children.fetchone()
@@ -68,6 +80,19 @@ def sorted_rows(connection: sqlite3.Connection) -> Iterator[tuple[Place, list[St
             stack.append(_Level(connection, place))
         else:
             yield from _chunks(connection, place, _ALL, (number,))
+
+
+def _levels_to(connection: sqlite3.Connection, root: Place, path: str) -> list[_Level]:
+    """Return the folders that lead to the file at `path`, as they are right before it."""
+    *folders, name = path.split("/")
+    place, stack = root, []
+    for folder in folders:
+        stack.append(_Level(connection, place, f"{folder}/"))
+        row = connection.execute(_CHILD, (place.id, folder)).fetchone()
+        if row is None:
+            return stack
+        place = Place(row[0], place.path_prefix + folder, row[2], row[3])
+    return [*stack, _Level(connection, place, name)]
 
 
 def _chunks(

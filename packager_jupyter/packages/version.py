@@ -106,6 +106,11 @@ class VersionIndex:
         """Yield every pointer, sorted by the bytes of its path; read from the list itself."""
         return iter_list(self.list_bytes(), self._facts)
 
+    def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
+        """Yield the pointer at `path` and all that sort behind it; read from the index."""
+        self.ensure()
+        yield from self._index.iter_sorted(start=path)
+
     def iter_facts(self) -> Iterator[list[Fact]]:
         """Yield what `expected.facts_of` wants: from the index where there is one.
 
@@ -212,6 +217,10 @@ class Version:
     def iter_pointers(self) -> Iterator[Pointer]:
         """See `Contents.iter_pointers` and `VersionIndex.iter_pointers`."""
         return self._index.iter_pointers()
+
+    def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
+        """See `VersionIndex.iter_pointers_from`."""
+        return self._index.iter_pointers_from(path)
 
     def iter_facts(self) -> Iterator[list[Fact]]:
         """See `VersionIndex.iter_facts`."""

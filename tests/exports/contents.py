@@ -55,6 +55,9 @@ class Contents:
     def iter_pointers(self):
         return iter(self._pointers)
 
+    def iter_pointers_from(self, path):
+        return (one for one in self._pointers if one.path.encode() >= path.encode())
+
     def attachments(self):
         return [Attached(path, len(data), "text/plain") for path, data in self._attached.items()]
 

@@ -105,3 +105,21 @@ def test_the_entity_tag_follows_the_bytes(contents):
     assert tag != PointerArchive.etag(contents, BASE.replace("abc", "abd"))
     contents.digest = "sha256:" + "2" * 64
     assert tag != PointerArchive.etag(contents, BASE)
+
+
+def test_a_range_in_the_middle_reads_no_pointer_before_it():
+    paths = [f"f{n:05}" for n in range(5000)] + ["f03000~1"]
+    contents = Contents([pointer(path) for path in paths], {"README.md": b"# x"})
+    archive = PointerArchive(contents, BASE)
+    data = b"".join(archive.stream())
+    steps = range(0, len(data), len(data) // 23)
+    contents.iter_pointers = lambda: pytest.fail("it reads from the beginning")
+    for start in steps:
+        if start > archive.plan.checkpoints[1].local_offset:
+            assert (
+                b"".join(archive.stream(start=start, stop=start + 50)) == data[start : start + 50]
+            )
+            break
+    del contents.iter_pointers
+    for start in steps:
+        assert b"".join(archive.stream(start=start, stop=start + 999)) == data[start : start + 999]

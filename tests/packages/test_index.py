@@ -611,3 +611,15 @@ def test_a_folder_that_may_not_be_written(index, monkeypatch):
     monkeypatch.setattr("packager_jupyter.packages.index.open_writer", refuse)
     with pytest.raises(ForbiddenError, match="'ocean'"):
         index.add([pointer("b")])
+
+
+def test_a_stream_begins_at_any_path(index):
+    places = [
+        *("a.txt", "a/x", "a/b/c", "a/b.txt", "a/b0", "a0", "b", "c/d/e/f", "c/d/e0", "c/d.e"),
+        *("z/\u00e9", "z/e\u0301", "z/y/1", "z/y.1", "z/y0", "z/y/1\U0001f6f0"),
+    ]
+    index.add([pointer(path) for path in places])
+    whole = [one.path for one in index.iter_sorted()]
+    assert whole == sorted(places, key=str.encode)
+    for number, path in enumerate(whole):
+        assert [one.path for one in index.iter_sorted(start=path)] == whole[number:]
