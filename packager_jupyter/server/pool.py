@@ -21,7 +21,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_WORKERS = 16
-DEFAULT_QUEUE = 256
+DEFAULT_QUEUE = 1024
 
 
 class BoundedPool:

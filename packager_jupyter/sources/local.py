@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 URL_PURPOSE = "local-url"
 # A link, a name that no file system takes, a socket: none of them is a file of ours.
 _LINK_ERRORS = frozenset({errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO})
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 256 * 1024  # each of many readers at once holds some
 _BATCH = 5000
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
