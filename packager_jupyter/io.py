@@ -13,8 +13,9 @@ import errno
 import fcntl
 import os
 import secrets
+import tempfile
 import time
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from packager_jupyter.errors import BusyError, DiskFullError
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 TEMP_PREFIX = ".packager-tmp-"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+_NO_NAME = frozenset(
+    {errno.EXDEV, errno.ENOENT, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EINVAL}
+)
 
 
 def fsync_dir(folder: Path) -> None:
@@ -93,6 +98,61 @@ class TempFile:
         finally:
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
+
+
+def open_unnamed(folder: Path) -> IO[bytes]:
+    """Return a new file in `folder` that has no name and so goes with the process.
+
+    On file systems with ``O_TMPFILE`` it can be given a name later, see `name_it`.
+    """
+    try:
+        fd = os.open(folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in _NO_UNNAMED:
+            raise
+        return cast("IO[bytes]", tempfile.TemporaryFile(dir=folder))
+    return os.fdopen(fd, "w+b")
+
+
+def name_it(file: IO[bytes], folder: Path, target: Path) -> bool:
+    """Make the content of an unnamed file durable, then give it the name `target`, durably.
+
+    Parameters
+    ----------
+    file : IO
+        Of `open_unnamed`. Nobody may write to it any more.
+    folder : Path
+        For a temporary name; on the file system of `target`.
+
+    Returns
+    -------
+    bool
+        False when the file cannot get a name there: copy it then.
+    """
+    try:
+        is_named = os.fstat(file.fileno()).st_nlink > 0
+    except OSError:
+        return False  # in memory
+    if is_named:
+        return False  # somebody else's, who may write to it
+    file.flush()
+    temporary = folder / f"{TEMP_PREFIX}{secrets.token_hex(8)}"
+    try:
+        # With a folder given Python calls linkat(2), which can follow the link; link(2) does not.
+        opened = file.fileno()
+        os.link(f"/proc/self/fd/{opened}", temporary, src_dir_fd=opened, follow_symlinks=True)
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        return False
+    try:
+        os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+    fsync_dir(target.parent)
+    return True
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ methods block; callers on an event loop use a thread.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,6 +112,23 @@ class OciStore(Protocol):
         """
         ...
 
+    def push_file(
+        self,
+        repo: str,
+        file: BinaryIO,
+        *,
+        digest: str,
+        size_bytes: int,
+        media_type: str = MEDIA_TYPE_BLOB,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Descriptor:
+        """Store an open, seekable file whose digest the caller has worked out; as `push_blob`.
+
+        Nobody may write to the file any more: a layout takes a file of `io.open_unnamed` as it is,
+        without reading it.
+        """
+        ...
+
     def has_blob(self, repo: str, digest: str) -> int | None:
         """Return the size of a blob in bytes, or None when the repository does not hold it."""
         ...
@@ -122,7 +139,8 @@ class OciStore(Protocol):
         """Yield the bytes ``[start, stop)`` of one blob in chunks of at most 1 MiB.
 
         A read of the whole blob is hashed on the way; the last chunk is handed out only after the
-        digest proved right, so a reader that got every byte got the right ones.
+        digest proved right, so a reader that got every byte got the right ones. A layout does not
+        hash again what it hashed within the last hour and nobody wrote to since.
 
         Raises
         ------

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import time
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from packager_jupyter.errors import (
     BadInputError,
@@ -23,15 +23,17 @@ from packager_jupyter.errors import (
     StorageError,
     StoreCorruptError,
 )
-from packager_jupyter.io import explain_disk_full, fsync_dir, make_dirs, temp_file
+from packager_jupyter.io import explain_disk_full, fsync_dir, make_dirs, name_it, temp_file
 from packager_jupyter.oci.base import CHUNK_BYTES
 from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, check_digest, new_hash, split_digest
+from packager_jupyter.oci.verified import is_same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from packager_jupyter.io import TempFile
+    from packager_jupyter.oci.verified import Verified
 
 PRIVATE_FOLDER = ".packager"
 """Our own folder in a repository; no repository component begins with a dot."""
@@ -135,10 +137,18 @@ def mismatch(expected: str, found: str) -> DigestMismatchError:
 
 
 class BlobFolder:
-    """The blobs below one repository folder; stateless, so making one costs nothing."""
+    """The blobs below one repository folder; making one costs nothing.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    folder : Path
+    verified : Verified
+        Memory of the store.
+    """
+
+    def __init__(self, folder: Path, verified: Verified) -> None:
         self.folder = folder
+        self._verified = verified
 
     @property
     def ingest_folder(self) -> Path:
@@ -207,6 +217,13 @@ class BlobFolder:
             return False
         return found.hexdigest() == split_digest(digest)[1]
 
+    def adopt(self, file: BinaryIO, digest: str) -> bool:
+        """Give an unnamed file whose digest is known a place here; False: it must be copied."""
+        make_dirs(self.ingest_folder)
+        target = self.path(digest)
+        make_dirs(target.parent)
+        return name_it(file, self.ingest_folder, target)
+
     @contextlib.contextmanager
     def ingest(self, *, digest: str | None = None) -> Iterator[BlobWriter]:
         """Yield a `BlobWriter`; what was not committed is gone after the block."""
@@ -237,6 +254,8 @@ class BlobFolder:
     def _chunks(self, digest: str, start: int, end: int, *, is_whole: bool) -> Iterator[bytes]:
         found = new_hash(digest if is_whole else None)
         with explain_disk(), self._open(digest) as file:
+            stat = os.fstat(file.fileno())
+            is_hashed = is_whole and not self._verified.knows(stat)
             file.seek(start)
             left = end - start
             chunk = b""
@@ -246,13 +265,19 @@ class BlobFolder:
                 left -= len(chunk)
                 if left and not chunk:
                     raise corrupt(digest)
-                if is_whole:
+                if is_hashed:
                     found.update(chunk)
-                    if not left and found.hexdigest() != split_digest(digest)[1]:
-                        raise corrupt(digest)
+                    if not left:
+                        self._check_end(file, stat, found.hexdigest(), digest)
                 if not chunk:
                     return
                 yield chunk
+
+    def _check_end(self, file: IO[bytes], stat: os.stat_result, found: str, digest: str) -> None:
+        if found != split_digest(digest)[1]:
+            raise corrupt(digest)
+        if is_same(stat, os.fstat(file.fileno())):
+            self._verified.add(stat)
 
     def read_all(self, digest: str) -> bytes:
         """Return a small blob, checked."""
@@ -297,6 +322,13 @@ class BlobFolder:
                     yield check_digest(f"{algorithm}:{name}"), name
                 except NameInvalidError:
                     yield None, name
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the whole content of an open file."""
+    file.seek(0)
+    while chunk := file.read(CHUNK_BYTES):
+        yield chunk
 
 
 def not_found(digest: str) -> BlobNotFoundError:

@@ -16,7 +16,7 @@ import contextlib
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
 
@@ -225,6 +225,26 @@ class Feed:
             digest=digest,
             media_type=media_type,
             annotations=annotations,
+        )
+
+    def push_file(
+        self,
+        project: str,
+        file: BinaryIO,
+        *,
+        digest: str,
+        size_bytes: int,
+        media_type: str,
+        title: str,
+    ) -> Descriptor:
+        """Store an open file as a layer; see `OciStore.push_file`."""
+        return self.store.push_file(
+            self.repository(project),
+            file,
+            digest=digest,
+            size_bytes=size_bytes,
+            media_type=media_type,
+            annotations={ANNOTATION_TITLE: title},
         )
 
     def record(self, project: str, event: Mapping[str, Any]) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from packager_jupyter.errors import (
     BadInputError,
@@ -39,6 +39,7 @@ from packager_jupyter.oci.base import (
 from packager_jupyter.oci.blobs import (
     PRIVATE_FOLDER,
     BlobFolder,
+    chunks_of,
     explain_disk,
     mismatch,
     not_found,
@@ -65,6 +66,7 @@ from packager_jupyter.oci.names import (
     is_digest,
     split_digest,
 )
+from packager_jupyter.oci.verified import Verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -93,6 +95,7 @@ class LayoutStore:
         self.root = root
         self.manifests = ManifestReader()
         self._cache = IndexCache()
+        self._verified = Verified()
         self._lock_timeout_s = lock_timeout_s
         # flock is polled; a queue per process in front keeps its threads from starving each other.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -106,7 +109,7 @@ class LayoutStore:
 
     def blobs(self, repo: str) -> BlobFolder:
         """Return the blobs of a repository."""
-        return BlobFolder(self.folder(repo))
+        return BlobFolder(self.folder(repo), self._verified)
 
     def index(self, repo: str) -> LayoutIndex:
         """Return what ``index.json`` says now."""
@@ -184,6 +187,25 @@ class LayoutStore:
                 writer.write(chunk)
             found = writer.commit()
         return Descriptor(media_type, found, writer.size_bytes, dict(annotations or {}))
+
+    @explain_disk()
+    def push_file(
+        self,
+        repo: str,
+        file: BinaryIO,
+        *,
+        digest: str,
+        size_bytes: int,
+        media_type: str = MEDIA_TYPE_BLOB,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Descriptor:
+        """See `OciStore.push_file`; a file of `io.open_unnamed` only gets a name."""
+        blobs = self.blobs(repo)
+        if blobs.keep(digest, size_bytes) or blobs.adopt(file, digest):
+            return Descriptor(media_type, digest, size_bytes, dict(annotations or {}))
+        return self.push_blob(
+            repo, chunks_of(file), digest=digest, media_type=media_type, annotations=annotations
+        )
 
     def ingest(
         self, repo: str, *, digest: str | None = None

@@ -12,13 +12,13 @@ wins, the other one is told so when it looks again; threads of one process wait 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import httpx
 
 from packager_jupyter.errors import BadInputError, BlobNotFoundError, StorageError
 from packager_jupyter.oci.base import MEDIA_TYPE_BLOB, Descriptor, TagInfo
-from packager_jupyter.oci.blobs import mismatch
+from packager_jupyter.oci.blobs import chunks_of, mismatch
 from packager_jupyter.oci.manifest import parse_manifest
 from packager_jupyter.oci.names import (
     MAX_REPOSITORY_LENGTH,
@@ -109,6 +109,23 @@ class RemoteStore:
         else:
             blob = self._upload(full, data, digest)
         return Descriptor(media_type, blob.digest, blob.size_bytes, dict(annotations or {}))
+
+    def push_file(
+        self,
+        repo: str,
+        file: BinaryIO,
+        *,
+        digest: str,
+        size_bytes: int,
+        media_type: str = MEDIA_TYPE_BLOB,
+        annotations: Mapping[str, str] | None = None,
+    ) -> Descriptor:
+        """See `OciStore.push_file`."""
+        if self.has_blob(repo, digest) == size_bytes:
+            return Descriptor(media_type, digest, size_bytes, dict(annotations or {}))
+        return self.push_blob(
+            repo, chunks_of(file), digest=digest, media_type=media_type, annotations=annotations
+        )
 
     def _push_bytes(self, full: str, data: bytes, *, digest: str | None = None) -> Descriptor:
         found = digest_bytes(data, algorithm=split_digest(digest)[0] if digest else "sha256")

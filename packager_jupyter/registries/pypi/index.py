@@ -57,7 +57,6 @@ LAYER_TYPES = {
 METADATA_TYPE = "application/vnd.packager-jupyter.pypi.core-metadata.v1"
 PROVENANCE_TYPE = "application/vnd.pypi.integrity.v1+json"
 _CACHED_PAGES = 2048
-_COPY_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +126,13 @@ class PypiIndex:
     def _push(self, upload: Upload, *, by: str, now: datetime) -> Descriptor:
         project, filename = upload.name.project, upload.name.filename
         layers = [
-            self.feed.push_layer(
+            self.feed.push_file(
                 project,
-                _chunks(upload),
+                upload.file,
                 media_type=LAYER_TYPES[upload.name.filetype],
                 title=filename,
                 digest=f"sha256:{upload.sha256}",
+                size_bytes=upload.size_bytes,
             ),
             self.feed.push_layer(project, upload.metadata.raw, media_type=METADATA_TYPE),
         ]
@@ -327,12 +327,6 @@ def _config(upload: Upload, *, by: str, now: datetime) -> dict[str, Any]:
         "upload_time": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "uploader": by,
     }
-
-
-def _chunks(upload: Upload) -> Iterator[bytes]:
-    upload.file.seek(0)
-    while chunk := upload.file.read(_COPY_BYTES):
-        yield chunk
 
 
 def _not_found(what: str) -> PathNotFoundError:

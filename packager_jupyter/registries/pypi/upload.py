@@ -7,6 +7,7 @@ flit speak it; attestations by PEP 740.
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,14 +22,20 @@ from packager_jupyter.registries.pypi.names import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from packager_jupyter.registries.pypi.metadata import CoreMetadata
     from packager_jupyter.registries.pypi.names import DistributionName
 
 MAX_ATTESTATIONS = 16
 _HASH_BYTES = 1024 * 1024
-_DIGEST_FIELDS = {"md5_digest": "md5", "sha256_digest": "sha256", "blake2_256_digest": "blake2_256"}
+# The strongest first: it is checked, and those behind it could only say the same again.
+_DIGEST_FIELDS = {"sha256_digest": "sha256", "blake2_256_digest": "blake2_256", "md5_digest": "md5"}
+_HASHES: Mapping[str, Callable[[], Any]] = {
+    "sha256": hashlib.sha256,
+    "blake2_256": lambda: hashlib.blake2b(digest_size=32),
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+}
 
 
 class UploadGoneError(PackagerError):
@@ -51,7 +58,9 @@ class Upload:
     provenance: bytes | None
 
 
-def check_upload(form: Mapping[str, str], *, filename: str, file: BinaryIO) -> Upload:
+def check_upload(
+    form: Mapping[str, str], *, filename: str, file: BinaryIO, sha256: str | None = None
+) -> Upload:
     """Return the upload when form, file name, digests and packed metadata agree.
 
     Parameters
@@ -62,6 +71,8 @@ def check_upload(form: Mapping[str, str], *, filename: str, file: BinaryIO) -> U
         File name of the ``content`` part.
     file : BinaryIO
         Its bytes, seekable.
+    sha256 : str, optional
+        Their digest, where it was worked out while they arrived.
 
     Raises
     ------
@@ -74,8 +85,9 @@ def check_upload(form: Mapping[str, str], *, filename: str, file: BinaryIO) -> U
     """
     check_action(form)
     name = parse_filename(filename)
-    digests, size = _digests(file)
-    _check_digests(form, digests)
+    size = file.seek(0, os.SEEK_END)
+    sha256 = sha256 or _digest(file, "sha256")
+    _check_digest(form, file, sha256)
     if form.get("filetype", name.filetype) != name.filetype:
         raise _disagree("filetype", form["filetype"], name.filetype)
     if normalize_project(form.get("name", "")) != name.project:
@@ -87,7 +99,7 @@ def check_upload(form: Mapping[str, str], *, filename: str, file: BinaryIO) -> U
         name=name,
         file=file,
         size_bytes=size,
-        sha256=digests["sha256"],
+        sha256=sha256,
         metadata=metadata,
         metadata_sha256=hashlib.sha256(metadata.raw).hexdigest(),
         provenance=_provenance(form.get("attestations")),
@@ -120,29 +132,26 @@ def check_action(form: Mapping[str, str]) -> None:
         )
 
 
-def _digests(file: BinaryIO) -> tuple[dict[str, str], int]:
-    hashes: dict[str, Any] = {
-        "md5": hashlib.md5(usedforsecurity=False),
-        "sha256": hashlib.sha256(),
-        "blake2_256": hashlib.blake2b(digest_size=32),
-    }
+def _digest(file: BinaryIO, algorithm: str) -> str:
+    found = _HASHES[algorithm]()
     file.seek(0)
-    size = 0
     while chunk := file.read(_HASH_BYTES):
-        size += len(chunk)
-        for each in hashes.values():
-            each.update(chunk)
-    return {name: each.hexdigest() for name, each in hashes.items()}, size
+        found.update(chunk)
+    return str(found.hexdigest())
 
 
-def _check_digests(form: Mapping[str, str], digests: Mapping[str, str]) -> None:
+def _check_digest(form: Mapping[str, str], file: BinaryIO, sha256: str) -> None:
     for field, algorithm in _DIGEST_FIELDS.items():
         stated = form.get(field)
-        if stated and stated.lower() != digests[algorithm]:
+        if not stated:
+            continue
+        found = sha256 if algorithm == "sha256" else _digest(file, algorithm)
+        if stated.lower() != found:
             raise DigestMismatchError(
-                f"The file's {algorithm} is {digests[algorithm]}, the form says {stated[:128]}.",
+                f"The file's {algorithm} is {found}, the form says {stated[:128]}.",
                 remedy="The upload was damaged on its way. Try again.",
             )
+        return
 
 
 def _provenance(attestations: str | None) -> bytes | None:

@@ -6,7 +6,7 @@ the process.
 
 from __future__ import annotations
 
-import tempfile
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -14,7 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from packager_jupyter.errors import BadInputError
-from packager_jupyter.io import explain_disk_full, make_dirs
+from packager_jupyter.io import explain_disk_full, make_dirs, open_unnamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +26,31 @@ _MAX_BOUNDARY = 200
 
 @dataclass(frozen=True, slots=True)
 class ReceivedFile:
-    """A part with a file name: its field, the name as the client gave it, and its bytes."""
+    """A part with a file name: its field, the name as the client gave it, its bytes and digest."""
 
     field: str
     filename: str
     file: BinaryIO
+    sha256: str
+
+
+class _Arriving:
+    """A file that is hashed while it is written, so that it need not be read again for that."""
+
+    def __init__(self, folder: Path, field: str = "", filename: str = "") -> None:
+        self.file = cast("BinaryIO", open_unnamed(folder))
+        self._field, self._filename = field, filename
+        self._hash = hashlib.sha256()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Add bytes."""
+        self._hash.update(data)
+        self.file.write(data)
+
+    def arrived(self) -> ReceivedFile:
+        """Return it, at its beginning."""
+        self.file.seek(0)
+        return ReceivedFile(self._field, self._filename, self.file, self._hash.hexdigest())
 
 
 class FormReceiver:
@@ -55,10 +75,10 @@ class FormReceiver:
         make_dirs(folder)
         self._folder = folder
         self._fields: dict[str, bytearray] = {}
-        self._files: list[ReceivedFile] = []
+        self._files: list[_Arriving] = []
         self._header_name, self._header_value = b"", b""
         self._headers: dict[bytes, bytes] = {}
-        self._target: bytearray | BinaryIO | None = None
+        self._target: bytearray | _Arriving | None = None
         self._parts = self._field_bytes = 0
         self._is_ended = False
         self._parser = MultipartParser(
@@ -98,9 +118,7 @@ class FormReceiver:
             fields = {name: value.decode("utf-8") for name, value in self._fields.items()}
         except UnicodeDecodeError:
             raise _damaged() from None
-        for each in self._files:
-            each.file.seek(0)
-        return fields, self._files
+        return fields, [each.arrived() for each in self._files]
 
     def close(self) -> None:
         """Let go of the temporary files."""
@@ -136,9 +154,8 @@ class FormReceiver:
             self._target = self._fields.setdefault(name, bytearray())
             return
         # Closed by `close`, when the request ends.
-        file = cast("BinaryIO", tempfile.TemporaryFile(dir=self._folder))  # noqa: SIM115
-        self._files.append(ReceivedFile(name, filename.decode("utf-8", "replace"), file))
-        self._target = file
+        self._target = _Arriving(self._folder, name, filename.decode("utf-8", "replace"))
+        self._files.append(self._target)
 
     def _add_data(self, data: bytes, start: int, end: int) -> None:
         if isinstance(self._target, bytearray):
@@ -167,22 +184,20 @@ class BareReceiver:
 
     def __init__(self, folder: Path) -> None:
         make_dirs(folder)
-        # Closed by `close`, when the request ends.
-        self._file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+        self._arriving = _Arriving(folder)  # closed by `close`, when the request ends
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body; raises `DiskFullError`."""
         with explain_disk_full("the uploaded file"):
-            self._file.write(chunk)
+            self._arriving.write(chunk)
 
     def finish(self) -> tuple[dict[str, str], list[ReceivedFile]]:
         """Return no fields and the one file."""
-        self._file.seek(0)
-        return {}, [ReceivedFile("", "", self._file)]
+        return {}, [self._arriving.arrived()]
 
     def close(self) -> None:
         """Let go of the temporary file."""
-        self._file.close()
+        self._arriving.file.close()
 
 
 def is_form(content_type: str) -> bool:

@@ -210,7 +210,11 @@ class PypiUploadHandler(UploadHandler):
             )
         [received] = contents
         upload = await self.call(
-            check_upload, fields, filename=received.filename, file=received.file
+            check_upload,
+            fields,
+            filename=received.filename,
+            file=received.file,
+            sha256=received.sha256,
         )
         self.require("publish", upload.name.project)
         index = self.feeds.pypi(self.spec.name)

@@ -6,6 +6,7 @@ redirect.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from tornado.iostream import StreamClosedError
@@ -157,9 +158,7 @@ async def stream(handler: PackagerHandler, read: Callable[[], Iterator[bytes]]) 
         while chunk is not None:
             handler.write(chunk)
             sent_bytes += len(chunk)
-            await handler.flush()
-            # A fast client never makes flush wait; waiting for the thread gives others their turn.
-            chunk = await handler.call(next, chunks, None)
+            chunk = await _flush_and_read(handler, chunks)
         _check_length(handler, sent_bytes)
     except StreamClosedError:
         return  # the client went away: there is nobody left to tell
@@ -170,6 +169,22 @@ async def stream(handler: PackagerHandler, read: Callable[[], Iterator[bytes]]) 
     finally:
         await handler.call(_close, chunks)
     handler.finish()
+
+
+async def _flush_and_read(handler: PackagerHandler, chunks: Iterator[bytes]) -> bytes | None:
+    """Send what was written while a thread reads what comes next.
+
+    A fast client never makes flush wait; waiting for the thread gives others their turn.
+    """
+    ahead = asyncio.ensure_future(handler.call(next, chunks, None))
+    try:
+        await handler.flush()
+    except BaseException:
+        await asyncio.wait([ahead])  # nobody closes what a thread still reads from
+        if not ahead.cancelled():
+            ahead.exception()  # the client is gone: there is nobody left to tell
+        raise
+    return await ahead
 
 
 def sliced(data: bytes) -> Callable[[int, int], Iterator[bytes]]:
