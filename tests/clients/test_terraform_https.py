@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from packager_jupyter.registries.imports import import_folder
-from registries.terraform.archives import provider_zips
+from packager_jupyter.registries.terraform.signing import SigningKey
+from registries.terraform.archives import provider_zips, sums_of
 
 NULL = "registry.lab.test/acme/lab"
 
@@ -110,15 +111,22 @@ def test_the_host_alone_names_providers_and_modules(site, terraform):
     assert (site.folder / ".terraform/modules/net/README.md").read_text() == "# Net\n"
 
 
-def test_a_mirror_that_terraform_wrote_is_taken_and_served_as_one(site, terraform):
+def test_a_mirror_that_terraform_wrote_is_taken_and_served_as_one(site, terraform, tmp_path):
     """The hashes of its folder are compared, and those we serve are the ones it locks."""
     version = "2.0.0"
     files = provider_zips(version)
-    upload = [("file", (name, data)) for name, data in files.items()]
+    key, sums = SigningKey(tmp_path / "uploader.key"), sums_of(files)
+    signed = {"SHA256SUMS": sums, "SHA256SUMS.sig": key.sign(sums)}
+    named = {f"terraform-provider-lab_{version}_{end}": data for end, data in signed.items()}
+    named["key.asc"] = key.public().ascii_armor.encode()
+    upload = [("file", (name, data)) for name, data in (files | named).items()]
     site.publish(f"terraform/lab/v1/providers/acme/lab/{version}", upload, verb="PUT")
     folder = site.folder / "mirror"
     platforms = ("-platform=linux_amd64", "-platform=darwin_arm64")
     config = requiring(f"{site.host}/acme/lab", version)
+    done = site.run(terraform, config, "init", "-no-color", "-input=false")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert key.public().key_id in done.stdout  # the uploader's signature was checked
     done = site.run(terraform, config, "providers", "mirror", *platforms, str(folder))
     assert done.returncode == 0, done.stdout + done.stderr
     [stated] = folder.rglob(f"{version}.json")
