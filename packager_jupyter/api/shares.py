@@ -49,6 +49,18 @@ def create_share(
     return shown_once(created, public_url=public_url)
 
 
+def prepare_share(services: Services, new: NewShare) -> None:
+    """Build the index of what was shared, if there is none yet: some seconds for a million files.
+
+    Raises
+    ------
+    PackagerError
+        The version is gone or cannot be read.
+    """
+    paths = new.paths or ()
+    services.packages.version(new.package, new.version or LATEST, paths=paths).page(limit=1)
+
+
 def change_share(
     services: Services,
     share_id: str,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from packager_jupyter.api import shares as api
 from packager_jupyter.api.models import read
 from packager_jupyter.api.shapes.shares import (
@@ -12,6 +14,7 @@ from packager_jupyter.api.shapes.shares import (
     ShareList,
     ShareShown,
 )
+from packager_jupyter.errors import PackagerError
 from packager_jupyter.server.api.handler import ApiHandler
 from packager_jupyter.server.rules import Operation, Route, Rule
 from packager_jupyter.server.strict_json import parse_json
@@ -39,6 +42,9 @@ class SharesHandler(ApiHandler):
         )
         await self.audit("share.create", created["share"]["id"])
         self.write_json(created, status=201)
+        # The owner has the answer; the first visitor of a million files should not wait for this.
+        with suppress(PackagerError):  # what is wrong with the version, its page will say
+            await self.call(api.prepare_share, self.services, new)
 
 
 class ShareHandler(ApiHandler):

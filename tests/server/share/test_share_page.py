@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
+from pathlib import Path
 from urllib.parse import urljoin
 
 import html5lib
@@ -159,6 +161,20 @@ async def test_folders_sort_filter_and_page(alone):
     assert [row[0] for row in rows(found)] == [f"many/f{n:04}.dat" for n in range(440, 450)]
     none = parse(await alone.get(segment, "?match=nothing-like-it", **BROWSER))
     assert "Nothing here matches nothing-like-it" in text_of(section(none, "files"))
+
+
+async def test_who_shares_leaves_no_work_to_the_first_visitor(ocean):
+    services = ocean.host.services
+    cache = Path(services.settings.data_dir) / "cache" / "pointers"
+    for path in cache.glob("*.sqlite*"):
+        path.unlink()
+    answer = await ocean.host.fetch("POST", "api/v1/shares", {"package": "ocean-2024"})
+    assert answer.code == 201
+    for _ in range(200):
+        if list(cache.glob("*.sqlite")):
+            break
+        await asyncio.sleep(0.05)
+    assert list(cache.glob("*.sqlite"))
 
 
 async def test_a_filter_looks_on_until_it_finds_something(alone, monkeypatch):
