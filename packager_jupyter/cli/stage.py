@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
 
 FILES = "files"
-_KINDS = (FILES, "git-annex", "dvc")
+_DOCUMENTS = ("bagit", "ro-crate")
+_KINDS = (FILES, "git-annex", "dvc", *_DOCUMENTS)
 
 
 @click.command("stage", cls=SessionCommand)
@@ -41,7 +42,9 @@ def stage(
 
     With --as files every file is fetched, as 'packager get' does. With --as git-annex or dvc DIR
     becomes a repository (a clone) whose tool fetches the files from the storage; inside a
-    git-annex repository DIR becomes a part of it, as one commit. DIR must be new or empty then.
+    git-annex repository DIR becomes a part of it, as one commit. With --as bagit DIR is a bag whose
+    fetch.txt names the files, with --as ro-crate a crate that names them. But for files, DIR must
+    be new or empty.
     """
     from pathlib import Path
 
@@ -52,7 +55,7 @@ def stage(
         return
     if not is_share_url(origin):
         raise BadInputError(
-            "A repository needs the link of a share, where its files can be fetched from.",
+            f"For --as {kind} there must be a share, where the files can be fetched from.",
             remedy=f"Share the package and stage its link: packager share {shlex.quote(origin)}",
         )
     password = os.environ.get("PACKAGER_SHARE_PASSWORD")
@@ -64,10 +67,19 @@ def stage(
 def _stage_repository(
     session: Session, url: str, folder: Path, *, kind: str, password: str | None
 ) -> None:
+    from packager_jupyter.fetch.share import ShareOrigin
     from packager_jupyter.fetch.stage import Stager
+    from packager_jupyter.fetch.stage_documents import stage_document
 
-    staged = Stager(url, password=password).stage(kind, folder)
-    where = "a repository" if staged.is_new else f"part of the repository {staged.repository}"
+    if kind in _DOCUMENTS:
+        origin = ShareOrigin(url, password=password)
+        try:
+            staged = stage_document(origin, kind, folder)
+        finally:
+            origin.close()
+    else:
+        staged = Stager(url, password=password).stage(kind, folder)
+    where = "ready" if staged.is_new else f"part of the repository {staged.repository}"
     session.out.result(
         {
             "folder": str(staged.folder),

@@ -7,6 +7,7 @@ reading again. The link's secret and a password go to the share's host only, nev
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
@@ -119,6 +120,20 @@ class ShareOrigin:
                 return found
             found |= _addresses_in(text)
         return found
+
+    @contextmanager
+    def document(self, name: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Yield the open answer for one of the share's own documents, such as ``bag.tar``."""
+        answer = self._open(f"{self._base}{name}", {"Accept-Encoding": "identity"})
+        try:
+            if answer.status != _OK:
+                raise self._failure(answer, name)
+            yield answer
+        except http.HTTPError as error:
+            raise _unreachable(self._host, error) from None
+        finally:
+            answer.close()
+            answer.release_conn()
 
     def read(self, item: Item, *, start: int, address: str | None = None) -> Iterator[bytes]:
         """Yield bytes from `start` on; see `Origin.read`."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -18,6 +20,7 @@ from clients.gitshares import (
     make_share,
     run,
 )
+from faults.proxy import Fault, FaultProxy
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +136,52 @@ def test_files(shared, env, tmp_path):
     assert {path: found.get(path) for path in wanted if "x/" not in path} == {
         path: data for path, data in wanted.items() if "x/" not in path
     }
+
+
+def test_a_bag_and_a_crate(shared, env, tmp_path, require_tools):
+    value, _ = stage(tmp_path, env, shared.url(), "bag", "--as", "bagit")
+    with_bdbag = env | {"PATH": f"{require_tools('bagit')}:{env['PATH']}"}
+    assert value["next"] == [f"bdbag --resolve-fetch all '{tmp_path}/bag'"]
+    tags = {path.name for path in (tmp_path / "bag").iterdir()}
+    assert {"bagit.txt", "fetch.txt", "excluded.txt", "data"} <= tags
+    # It decodes "%25" in names, so that it misses one file of this hostile package in the end.
+    command = ["bdbag", "--resolve-fetch", "all", "bag"]
+    subprocess.run(command, cwd=tmp_path, env=with_bdbag, check=False, capture_output=True)
+    for path in ("top.bin", "obs/day 1/a.csv", "obs/日本/データ.txt", "README.md"):
+        data = (shared.files | ATTACHMENTS)[path]
+        assert (tmp_path / "bag" / "data" / path).read_bytes() == data
+    stage(tmp_path, env, shared.url(), "crate", "--as", "ro-crate")
+    crate = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_bytes())
+    assert crate["@graph"]
+    said, _ = stage(tmp_path, env, shared.url(), "bag", "--as", "bagit", code=1)
+    assert "not empty" in said["message"]
+
+
+def _tar(*members):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, kind in members:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, "/etc/passwd"
+            archive.addfile(entry)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "tar",
+    [
+        b"no tar at all",
+        _tar(("bag/other.txt", tarfile.REGTYPE)),
+        _tar(("bag/bagit.txt", tarfile.REGTYPE), ("bag/../../out", tarfile.REGTYPE)),
+        _tar(("bag/bagit.txt", tarfile.REGTYPE), ("bag//etc/out", tarfile.REGTYPE)),
+        _tar(("bag/bagit.txt", tarfile.REGTYPE), ("bag/link", tarfile.SYMTYPE)),
+        _tar(("bag/bagit.txt", tarfile.REGTYPE), ("bag/hard", tarfile.LNKTYPE)),
+        _tar(("bag/bagit.txt", tarfile.REGTYPE), ("bag/pipe", tarfile.FIFOTYPE)),
+    ],
+)
+def test_a_hostile_bag_leaves_nothing(tar, env, tmp_path):
+    with FaultProxy() as proxy:
+        proxy.rule = lambda _seen: Fault(status=200, body=tar)
+        said, _ = stage(tmp_path, env, f"{proxy.url}/s/abc/", "bag", "--as", "bagit", code=1)
+    assert "no bag" in said["message"]
+    assert [path.name for path in tmp_path.iterdir()] == []
