@@ -119,6 +119,13 @@ class Settings(Configurable):
         "`/.well-known/terraform.json` names, so that `HOST/namespace/name` needs no `host` block. "
         "Empty: the only one there is.",
     ).tag(config=True)
+    shares = Dict(
+        help="Shares that are there from the start: `{'open': {'package': 'ocean-2024'}}`. The "
+        "options besides `package` are `version` (`latest`), `paths`, `audience`, `password_file` "
+        "(its first line), `not_before` and `expires` (dates), `max_downloads`, `slug` and "
+        "`description`. Their links: `packager shares ls`, then `packager shares link`. A share "
+        "that is taken out of the settings stays until it is revoked.",
+    ).tag(config=True)
     max_upload_bytes = Integer(
         8 * 1024**3, help="Largest file that may be uploaded to a package registry, in bytes."
     ).tag(config=True)

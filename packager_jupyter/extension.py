@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from jupyter_server.extension.application import ExtensionApp
 
+from packager_jupyter.api.owner import local_owner
 from packager_jupyter.config import Settings
 from packager_jupyter.errors import PackagerError
 from packager_jupyter.server import logs
@@ -59,6 +60,7 @@ class PackagerApp(ExtensionApp):
         )
         try:
             self.services = Services.open(settings)
+            self.services.declare_shares(owner=local_owner())
         except PackagerError as error:
             self.log.error("The packager cannot start: %s", error)  # noqa: TRY400  # says it all
             self.context.start_error = error

@@ -23,6 +23,7 @@ from tornado import web
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from packager_jupyter.api.owner import local_owner
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.server import logs
 from packager_jupyter.server.base import FORM_BYTES, PackagerHandler
@@ -142,7 +143,7 @@ class StandaloneServer:
             max_bytes=services.settings.max_upload_bytes,
         )
         self.app = web.Application(
-            mount((*root_routes(), *routes()), prefix="/"),
+            mount((*routes(), *root_routes()), prefix="/"),
             default_handler_class=plain_class(NOWHERE),
             log_function=logs.log_access,
             packager_oci_uploads=self._uploads,
@@ -216,6 +217,7 @@ def run(
 
     _set_up_logging()
     with Services.open(settings) as services:
+        services.declare_shares(owner=local_owner())
         asyncio.run(_serve(services, options, announce))
 
 

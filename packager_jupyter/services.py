@@ -19,6 +19,7 @@ from packager_jupyter.registries.feeds import Feeds
 from packager_jupyter.registries.terraform.signing import SigningKey
 from packager_jupyter.shares.api_tokens import ApiTokens
 from packager_jupyter.shares.audit import Audit
+from packager_jupyter.shares.declared import declare
 from packager_jupyter.shares.shares import Shares
 from packager_jupyter.sources.catalog import SourceCatalog
 from packager_jupyter.sources.secrets import KeyringSecretStore, SecretStore
@@ -106,6 +107,16 @@ class Services:
             feeds=feeds,
             local_key=local_key,
         )
+
+    def declare_shares(self, *, owner: str) -> None:
+        """Make the shares that the settings declare as those of `owner`; a host calls it at start.
+
+        Raises
+        ------
+        BadInputError
+            A declaration is wrong.
+        """
+        declare(self.shares, self.settings.shares, owner=owner)
 
     def close(self) -> None:
         """Write what waits, then close connections and files."""

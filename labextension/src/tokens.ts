@@ -18,6 +18,7 @@ import type {
   IPublished,
   IServerStatus,
   IShare,
+  IShareChange,
   ISource,
   ISourceReport,
   IVersion
@@ -146,6 +147,12 @@ export interface IPackagerClient {
 
   /** Share a published package. */
   createShare(share: INewShare): Promise<ICreatedShare>;
+
+  /** Change a share; its link stays. */
+  changeShare(id: string, change: IShareChange): Promise<ICreatedShare>;
+
+  /** Give a share another link; the old one ends at once. */
+  rotateShare(id: string): Promise<ICreatedShare>;
 
   /** The link of a share, to copy it again. */
   shareLink(id: string): Promise<string>;

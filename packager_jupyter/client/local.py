@@ -16,6 +16,7 @@ from packager_jupyter.api.owner import local_owner
 from packager_jupyter.api.shapes.shares import NewShare, ShareChange
 from packager_jupyter.packages.inventory import open_keys
 from packager_jupyter.packages.keys_source import fetch_key_file
+from packager_jupyter.shares.audience import WITHOUT_HOST
 from packager_jupyter.sources.spec import NONE, CredentialRef, SourceOptions
 
 if TYPE_CHECKING:
@@ -306,6 +307,7 @@ class LocalClient:
             "host": "library",
             "user": {"name": local_owner()},
             "root_dir": None,
+            "audiences": sorted(WITHOUT_HOST),
         }
 
     def close(self) -> None:

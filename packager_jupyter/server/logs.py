@@ -117,11 +117,17 @@ def log_access(handler: RequestHandler) -> None:
         return
     request = handler.request
     path, mark, _query = (request.uri or "").partition("?")
-    path = scrub(path) if "pkgr_" in path else _TOKEN_IN_PATH.sub(_SIX_REMAIN, path)
+    if "pkgr_" in path:
+        path = scrub(path)
+    elif "/s/" in path or "/local/" in path:
+        path = _TOKEN_IN_PATH.sub(_SIX_REMAIN, path)
     query = "?…" if mark else ""
-    logger.log(
-        level,
-        f"{status} {request.method} {path}{query} {request.remote_ip} "  # noqa: G004  # once, here
-        f"{1000 * request.request_time():.1f}ms {getattr(handler, 'request_id', '-')}",
-        extra=_SCRUBBED,
+    text = (
+        f"{status} {request.method} {path}{query} {request.remote_ip} "
+        f"{1000 * request.request_time():.1f}ms {getattr(handler, 'request_id', '-')}"
     )
+    # Made here, a record is spared the walk up the stack for the line that logs, which is always
+    # this one.
+    record = logging.LogRecord(ACCESS_LOG, level, __file__, 0, text, None, None)
+    record.__dict__.update(_SCRUBBED)
+    logger.handle(record)

@@ -16,11 +16,17 @@ if TYPE_CHECKING:
     from packager_jupyter.server.rules import Route
 
 HandlerClass = type["PackagerHandler"]
+_BODILESS = frozenset({"GET", "HEAD"})
 
 
 def plain_class(route: Route) -> HandlerClass:
-    """Return the handler of `route` bound to it, with nothing of a host mixed in."""
-    return type(route.handler.__name__, (route.handler,), {"route": route})
+    """Return the handler of `route` bound to it, with nothing of a host mixed in.
+
+    Where no verb takes a body, Tornado need not stream one: that spares a redirect two turns of
+    the event loop. Our own server bounds what a stranger may send nevertheless (see `serve`).
+    """
+    namespace = {"route": route, "_stream_request_body": not _BODILESS.issuperset(route.verbs)}
+    return type(route.handler.__name__, (route.handler,), namespace)
 
 
 def mount(

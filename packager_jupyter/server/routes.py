@@ -35,7 +35,7 @@ def routes() -> tuple[Route, ...]:
 def root_routes() -> tuple[Route, ...]:
     """Return the routes that protocols fix at the root of a host: for the standalone server alone.
 
-    They come before `routes`.
+    They come after `routes`, none of which answers at their addresses.
     """
     from packager_jupyter.server.registry.oci import OCI_ROUTES
     from packager_jupyter.server.registry.terraform import TERRAFORM_ROOT_ROUTES

@@ -117,6 +117,7 @@ class Shares:
         audience: Sequence[str] = (),
         starts_in_s: int | None = None,
         checkable: Collection[str] = WITHOUT_HOST,
+        share_id: str | None = None,
     ) -> CreatedShare:
         """Share a published version of `package`, or always its latest.
 
@@ -143,6 +144,8 @@ class Shares:
             Seconds until the share opens; ``None`` is now.
         checkable : collection of str
             Kinds of audience that the host can check.
+        share_id : str, optional
+            Of a share that the settings declare; others get a random one.
 
         Raises
         ------
@@ -165,7 +168,7 @@ class Shares:
         values = columns_of(
             given, package=package, packages=self._packages, now_s=now_s, checkable=checkable
         )
-        share_id = "sh_" + secrets.token_hex(12)
+        share_id = share_id or "sh_" + secrets.token_hex(12)
         locked, capability = self._locked_by(password)
         linked, token = self._linked(share_id)
         with self._db.begin() as connection:
@@ -207,6 +210,13 @@ class Shares:
             `owner` has no share of that id.
         """
         return info_of(self._row(share_id, owner), self._clock())
+
+    def is_password(self, share_id: str, owner: str, password: str | None) -> bool:
+        """Whether this is the password of a share; None says that it has none. Blocks."""
+        hashed = self._row(share_id, owner).password_hash
+        if password is None or hashed is None:
+            return password is hashed
+        return self._passwords.check(hashed, password).result().is_right
 
     def link(self, share_id: str, owner: str) -> str:
         """Return the path segment of the share's link, to copy it again.

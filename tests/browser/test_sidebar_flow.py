@@ -50,7 +50,8 @@ def test_the_main_job(sidebar: Sidebar, lab: RunningLab) -> None:
     publish(sidebar, lab, len(shared))
     links = share(sidebar)
     fetch_as_a_stranger(links, lab, shared)
-    revoke(sidebar, links)
+    narrow(sidebar, links)
+    revoke(sidebar, another_link(sidebar, links))
     come_back(sidebar, lab)
 
 
@@ -146,6 +147,46 @@ def fetch_as_a_stranger(links: Links, lab: RunningLab, shared: set[str]) -> None
     assert README.encode() in fetch(f"{links.capability}attachments/README.md")
     assert links.curl.startswith("curl -fLO ")
     assert fetch(links.curl.split()[-1])
+
+
+def narrow(sidebar: Sidebar, links: Links) -> None:
+    """Share less by the same link; what the share is already stands in the dialog."""
+    dialog = sidebar.dialog
+    sidebar.shares.get_by_role("button", name="Change…").click()
+    expect(dialog.locator("[name=paths]")).to_be_visible()
+    expect(dialog.get_by_label("Anyone with the link and the password it has")).to_be_checked()
+    # All who sign in to this server are one account, so it offers no names.
+    assert dialog.locator("[name=audience] option").all_inner_texts() == [
+        "Anyone who has the link",
+        "People who have signed in to this server",
+    ]
+    sidebar.fill(paths="README.md\nno/such/folder", most="50")
+    sidebar.shot("change-share")
+    sidebar.accept()
+    expect(dialog).to_contain_text("no/such/folder")
+    sidebar.fill(paths="README.md")
+    sidebar.accept()
+    dialog.wait_for(state="detached")
+    lines = fetch(f"{links.capability}manifest.jsonl").decode().splitlines()
+    assert [json.loads(line)["path"] for line in lines] == ["README.md"]
+
+
+def another_link(sidebar: Sidebar, links: Links) -> Links:
+    """Give the share a new link; the old one and its capability are gone."""
+    sidebar.row(sidebar.shares, "ocean-2024").click(button="right")
+    sidebar.choose("New Link…")
+    expect(sidebar.dialog).to_contain_text("The old link stops working")
+    sidebar.accept()
+    new = sidebar.dialog.get_by_label("Link that needs no password").first
+    expect(new).not_to_have_value(links.capability)
+    found = Links(link="", capability=new.input_value(), curl="")
+    sidebar.accept()
+    assert b"README.md" in fetch(f"{found.capability}manifest.jsonl")
+    for old in (links.link, links.capability):
+        with pytest.raises(urllib.error.HTTPError) as gone:
+            fetch(f"{old}manifest.jsonl")
+        assert gone.value.code == 404
+    return found
 
 
 def revoke(sidebar: Sidebar, links: Links) -> None:

@@ -60,7 +60,8 @@ function server(answers: Partial<IPackagerClient> = {}): {
         api: 1,
         host: 'jupyter',
         user: { name: 'me' },
-        root_dir: ''
+        root_dir: '',
+        audiences: []
       }),
     sources: () => Promise.resolve(SOURCES),
     packages: () => Promise.resolve([packageNamed('ocean')]),
@@ -131,7 +132,8 @@ describe('the server half', () => {
           api: 9,
           host: 'jupyter',
           user: { name: 'me' },
-          root_dir: null
+          root_dir: null,
+          audiences: []
         })
     });
     await model.start();

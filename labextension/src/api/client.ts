@@ -23,6 +23,7 @@ import type {
   IPublished,
   IServerStatus,
   IShare,
+  IShareChange,
   ISource,
   ISourceReport,
   IVersion
@@ -202,6 +203,14 @@ export class PackagerClient implements IPackagerClient {
 
   async createShare(share: INewShare): Promise<ICreatedShare> {
     return this._json('POST', 'shares', { body: share });
+  }
+
+  async changeShare(id: string, change: IShareChange): Promise<ICreatedShare> {
+    return this._json('PATCH', `shares/${segment(id)}`, { body: change });
+  }
+
+  async rotateShare(id: string): Promise<ICreatedShare> {
+    return this._json('POST', `shares/${segment(id)}/rotate`);
   }
 
   async shareLink(id: string): Promise<string> {

@@ -19,6 +19,8 @@ export interface IServerStatus {
   user: { name: string };
   /** Folder of the drafts relative to Jupyter's root; null when it lies outside. */
   root_dir: string | null;
+  /** Kinds of audience that a share may have on this server. */
+  audiences: ('signed-in' | 'user' | 'group')[];
 }
 
 /** Options of a source beside its address. */
@@ -190,22 +192,44 @@ export interface IShare {
   version: string;
   has_password: boolean;
   description: string;
+  slug: string | null;
   created_s: number;
+  starts_s: number | null;
   expires_s: number | null;
+  max_downloads: number | null;
   uses: number;
   last_used_s: number | null;
   state: 'active' | 'not started' | 'expired' | 'revoked' | 'used up';
   token_prefix: string;
+  /** Grows with each change. */
+  revision: number;
+  /** The part that is shared; empty is everything. */
+  paths: string[];
+  /** `anyone`, `signed-in`, or any of `user:NAME` and `group:NAME`. */
+  audience: string[];
+}
+
+/** On what terms a package is shared; what is absent stays as it is, null clears. */
+export interface IShareTerms {
+  version?: string;
+  password?: string | null;
+  starts_in_s?: number | null;
+  expires_in_s?: number | null;
+  max_downloads?: number | null;
+  description?: string;
+  slug?: string | null;
+  paths?: string[];
+  audience?: string[];
 }
 
 /** What it takes to share a package. */
-export interface INewShare {
+export interface INewShare extends IShareTerms {
   package: string;
-  version?: string;
-  password?: string;
-  expires_in_s?: number;
-  description?: string;
-  slug?: string;
+}
+
+/** A change of a share that is refused when somebody else changed it first. */
+export interface IShareChange extends IShareTerms {
+  revision: number;
 }
 
 /** A share just made: the only moment at which the capability address is known. */

@@ -26,6 +26,8 @@ export const CommandIDs = {
   copyDigest: 'packager:copy-digest',
   share: 'packager:share',
   copyShareLink: 'packager:copy-share-link',
+  editShare: 'packager:edit-share',
+  rotateShare: 'packager:rotate-share',
   revokeShare: 'packager:revoke-share',
   refreshShares: 'packager:refresh-shares',
   copyInstallLine: 'packager:copy-install-line',

@@ -7,11 +7,13 @@ import {
 import {
   copyIcon,
   deleteIcon,
+  editIcon,
+  linkIcon,
   refreshIcon,
   shareIcon
 } from '@jupyterlab/ui-components';
 
-import type { IShare } from '../api/types';
+import type { ICreatedShare, IShare } from '../api/types';
 import { exactDate, formatCount, versionName } from '../format';
 import { exampleFile } from '../recipes';
 import type { ICommandContext } from './context';
@@ -60,20 +62,18 @@ export function addShareCommands(context: ICommandContext): void {
         return;
       }
       await shares.attempt(async () => {
-        const { openShareDialog, showShareResult } =
-          await import('../dialogs/share');
+        const { openShareDialog } = await import('../dialogs/share');
         const created = await openShareDialog({
           trans,
           packages: published,
           name: first.name,
           version,
           versions: name => client.versions(name),
+          audiences: (await client.status()).audiences,
           submit: share => shares.create(share)
         });
         if (created) {
-          const { share } = created;
-          const file = await exampleFile(client, share.package, share.version);
-          await showShareResult(created, file, trans);
+          await showCreated(context, created);
         }
       });
     }
@@ -96,6 +96,38 @@ export function addShareCommands(context: ICommandContext): void {
             { autoClose: 3000 }
           );
         });
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.editShare, {
+    label: trans.__('Change…'),
+    caption: trans.__('Change on what terms this is shared; the link stays'),
+    icon: editIcon,
+    describedBy: textArgs({
+      id: 'Id of the share; without it, the active row'
+    }),
+    execute: async args => {
+      const share = shareOf(textArg(args, 'id'));
+      if (share) {
+        await shares.attempt(() => editShare(context, share));
+      }
+    }
+  });
+
+  commands.addCommand(CommandIDs.rotateShare, {
+    label: trans.__('New Link…'),
+    caption: trans.__('Give this share another link and end the old one'),
+    icon: linkIcon,
+    describedBy: textArgs({
+      id: 'Id of the share; without it, the active row'
+    }),
+    execute: async args => {
+      const share = shareOf(textArg(args, 'id'));
+      if (share && (await confirmRotate(context, share))) {
+        await shares.attempt(async () =>
+          showCreated(context, await shares.rotate(share.id))
+        );
       }
     }
   });
@@ -125,6 +157,56 @@ export function addShareCommands(context: ICommandContext): void {
     describedBy: textArgs({}),
     execute: () => shares.refresh()
   });
+}
+
+async function showCreated(
+  { client, trans }: ICommandContext,
+  created: ICreatedShare
+): Promise<void> {
+  const { showShareResult } = await import('../dialogs/share');
+  const { share } = created;
+  // Of a part one does not know which file to name.
+  const file = share.paths.length
+    ? null
+    : await exampleFile(client, share.package, share.version);
+  await showShareResult(created, file, trans);
+}
+
+async function editShare(
+  context: ICommandContext,
+  share: IShare
+): Promise<void> {
+  const { client, model, trans } = context;
+  const { openShareEditDialog } = await import('../dialogs/share');
+  const changed = await openShareEditDialog({
+    trans,
+    share,
+    versions: await client.versions(share.package),
+    audiences: (await client.status()).audiences,
+    submit: change => model.shares.change(share.id, change)
+  });
+  // A new password comes with a link that is known at this moment only.
+  if (changed?.capability_url) {
+    await showCreated(context, changed);
+  }
+}
+
+async function confirmRotate(
+  { trans }: ICommandContext,
+  share: IShare
+): Promise<boolean> {
+  const { button } = await showDialog({
+    title: trans.__('Give the share of %1 a new link?', share.package),
+    body: trans.__(
+      'The old link stops working for everyone at once, and so does the link that needs no password. All else stays.'
+    ),
+    defaultButton: 0,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('New Link') })
+    ]
+  });
+  return button.accept;
 }
 
 async function confirmRevoke(

@@ -6,6 +6,7 @@ import {
   copyIcon,
   deleteIcon,
   closeIcon,
+  editIcon,
   fileIcon,
   folderIcon,
   markdownIcon,
@@ -34,6 +35,7 @@ import {
   publishedIcon,
   versionIcon
 } from '../icons';
+import type { IShare } from '../api/types';
 import type {
   IFileItem,
   IPackageItem,
@@ -316,7 +318,7 @@ function totals(
 /** A row of the Shares list. */
 export function shareRow(
   item: IShareItem,
-  actions: { copy: () => void; revoke: () => void },
+  actions: { copy: () => void; edit: () => void; revoke: () => void },
   context: IRowContext
 ): IRowView {
   const { trans, nowS } = context;
@@ -349,18 +351,40 @@ export function shareRow(
           ? trans.__('latest')
           : versionName(share.version)
         : (states[share.state] ?? share.state),
-    title: share.description
-      ? `${share.package}\n${share.description}`
-      : share.package,
+    title: shareTitle(share, trans),
     isDim: !isActive,
     values,
     actions: isActive
       ? [
           { icon: copyIcon, label: trans.__('Copy link'), run: actions.copy },
+          { icon: editIcon, label: trans.__('Change…'), run: actions.edit },
           { icon: deleteIcon, label: trans.__('Revoke…'), run: actions.revoke }
         ]
       : undefined
   };
+}
+
+/** What a share's row says when one rests on it. */
+function shareTitle(share: IShare, trans: TranslationBundle): string {
+  const { audience, paths, max_downloads: most } = share;
+  const lines = [
+    share.package,
+    share.description,
+    paths.length ? trans.__('Only %1', paths.join(', ')) : '',
+    audience.includes('anyone') ? '' : trans.__('For %1', audience.join(', ')),
+    most === null
+      ? ''
+      : trans._n(
+          'At most %1 download',
+          'At most %1 downloads',
+          most,
+          formatCount(most)
+        ),
+    share.starts_s === null
+      ? ''
+      : trans.__('From %1', exactDate(share.starts_s))
+  ];
+  return lines.filter(Boolean).join('\n');
 }
 
 function expiry(

@@ -44,6 +44,8 @@ export class SharesView extends VDomRenderer<SharesModel> {
                 {
                   copy: () =>
                     void commands.execute(CommandIDs.copyShareLink, { id }),
+                  edit: () =>
+                    void commands.execute(CommandIDs.editShare, { id }),
                   revoke: () =>
                     void commands.execute(CommandIDs.revokeShare, { id })
                 },

@@ -197,7 +197,7 @@ export function Field(props: {
   label: string;
   name: string;
   hint?: string;
-  type?: 'text' | 'password' | 'number' | 'date' | 'url';
+  type?: 'text' | 'password' | 'number' | 'date' | 'datetime-local' | 'url';
   value?: string;
   placeholder?: string;
   pattern?: string;
@@ -223,6 +223,32 @@ export function Field(props: {
         spellCheck={false}
         autoComplete={isSecret ? 'new-password' : 'off'}
         onChange={event => props.onChange?.(event.currentTarget.value)}
+      />
+      {props.hint && (
+        <span className="jp-packager-field-hint">{props.hint}</span>
+      )}
+    </label>
+  );
+}
+
+/** One labelled text of several lines. */
+export function Area(props: {
+  label: string;
+  name: string;
+  value?: string;
+  hint?: string;
+  placeholder?: string;
+}): React.JSX.Element {
+  return (
+    <label className="jp-packager-field">
+      <span className="jp-packager-field-label">{props.label}</span>
+      <textarea
+        className="jp-mod-styled"
+        name={props.name}
+        rows={3}
+        defaultValue={props.value}
+        placeholder={props.placeholder}
+        spellCheck={false}
       />
       {props.hint && (
         <span className="jp-packager-field-hint">{props.hint}</span>

@@ -2,7 +2,13 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { ICreatedShare, INewShare, IPage, IShare } from '../api/types';
+import type {
+  ICreatedShare,
+  INewShare,
+  IPage,
+  IShare,
+  IShareChange
+} from '../api/types';
 import type { IPackagerClient } from '../tokens';
 import { SectionModel } from './section';
 
@@ -26,6 +32,20 @@ export class SharesModel extends SectionModel<IShareItem> {
     const created = await this.client.createShare(share);
     await this.refresh();
     return created;
+  }
+
+  /** Change a share. */
+  async change(id: string, change: IShareChange): Promise<ICreatedShare> {
+    const changed = await this.client.changeShare(id, change);
+    await this.refresh();
+    return changed;
+  }
+
+  /** Give a share another link. */
+  async rotate(id: string): Promise<ICreatedShare> {
+    const rotated = await this.client.rotateShare(id);
+    await this.refresh();
+    return rotated;
   }
 
   /** The link of a share. */

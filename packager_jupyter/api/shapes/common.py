@@ -34,6 +34,11 @@ class Status(TypedDict):
     root_dir: Annotated[
         str | None, "Folder of `packages/`, relative to Jupyter's root; null when outside of it."
     ]
+    audiences: Annotated[
+        list[str],
+        "Kinds of audience that a share may have here: of `signed-in`, `user` and `group` those "
+        "that this server can check.",
+    ]
 
 
 class JobShown(TypedDict):

@@ -29,6 +29,7 @@ class StatusHandler(ApiHandler):
             "host": self.authenticator.host,
             "user": {"name": self.principal.name},
             "root_dir": self.context.root_relative,
+            "audiences": sorted(self.authenticator.audiences(self.principal)),
         }
         self.write_json(status)
 

@@ -43,6 +43,7 @@ SHARE_HEADER = "X-Share-Token"
 NO_TICKET = "-"
 ALLOWED_HEADERS = f"Range, If-Range, If-None-Match, If-Modified-Since, Content-Type, {SHARE_HEADER}"
 PREFLIGHT_S = 600
+BAD_REQUEST = 400
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_")
 
 
@@ -54,6 +55,7 @@ class ShareHandler(PackagerHandler):
     visitor: Principal | None = None
     segment = ""
     was_wrong = False
+    _is_noted = False
 
     # -- finding and opening ----------------------------------------------------------------------
 
@@ -201,10 +203,14 @@ class ShareHandler(PackagerHandler):
             On awaiting: the maximum is reached.
         """
         shares, now_s = self.services.shares, time.time()
-        self.note(self.audit_action, "ok")
         if shares.count_use(share, now_s=now_s):
+            self.note(self.audit_action, "ok")
             return None
-        return self.call(shares.count_exactly, share, now_s=now_s)
+        return self._count_exactly(share, now_s)
+
+    async def _count_exactly(self, share: Share, now_s: float) -> None:
+        await self.call(self.services.shares.count_exactly, share, now_s=now_s)
+        self.note(self.audit_action, "ok")
 
     async def count_uses(self, share: Share, count: int) -> int:
         """Count `count` hand-outs at once; return how many of them the share's maximum allows."""
@@ -223,9 +229,17 @@ class ShareHandler(PackagerHandler):
 
     def note(self, action: str, result: str) -> None:
         """Write an access into the audit, a moment later."""
+        self._is_noted = True
         what = self.share.id if self.share else "share"
         who = self.visitor.name if self.visitor else "visitor"
         self.services.audit.note(who, self.client_ip, action, what, result, self.request_id)
+
+    def on_finish(self) -> None:
+        """Write into the audit what no handler has written: no access to a share goes unnoted."""
+        if self.share is not None and not self._is_noted:
+            status = self.get_status()
+            self.note(self.audit_action, "ok" if status < BAD_REQUEST else str(status))
+        super().on_finish()
 
     # -- addresses --------------------------------------------------------------------------------
 

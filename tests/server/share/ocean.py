@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -65,6 +66,20 @@ ATTACHMENTS = {
     "page.html": b"<script>alert(1)</script>",
     "notes.txt": b"some notes\n" * 1000,
 }
+
+
+ROUTE_VALUES = {"repo": "repo", "package": "ocean-2024", "revision": "main", "kind": "datasets"}
+"""What parameters of share routes besides ``path`` and ``ticket`` may be; tests walk the table."""
+
+
+def below_share(route):
+    """Return a route's address below a share, all but ``path`` and ``ticket`` filled in."""
+    below = route.path.partition("{share}")[2].lstrip("/")
+    for name, value in ROUTE_VALUES.items():
+        below = below.replace(f"{{{name}}}", value)
+    left = set(re.findall(r"{(\w+)}", below)) - {"path", "ticket"}
+    assert not left, f"say in ROUTE_VALUES what {left} of {route.path} may be"
+    return below
 
 
 @dataclass

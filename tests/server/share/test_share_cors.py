@@ -6,7 +6,7 @@ import pytest
 
 from packager_jupyter.server.share import SHARE_ROUTES
 from packager_jupyter.shares.tokens import new_token
-from server.share.ocean import PASSWORD
+from server.share.ocean import PASSWORD, below_share
 
 ORIGIN = {"Origin": "https://lite.example.org"}
 ASKING = ORIGIN | {
@@ -17,7 +17,7 @@ GATED = [route for route in SHARE_ROUTES if "{share}/" in route.path]
 
 
 def below(route):
-    return route.path.partition("{share}/")[2].replace("{path}", "top.bin").replace("{ticket}", "-")
+    return below_share(route).replace("{path}", "top.bin").replace("{ticket}", "-")
 
 
 @pytest.mark.parametrize("kind", ["open", "capability"])

@@ -7,24 +7,28 @@ import base64
 import json
 import re
 import time
+from itertools import product
 from urllib.parse import quote, urlencode, urlsplit
 
 import html5lib
 import pytest
+from sqlalchemy import update
 
 from packager_jupyter.server.share import SHARE_ROUTES
 from packager_jupyter.shares.tokens import new_capability, new_token
-from server.share.ocean import ATTACHMENTS, BROWSER, FILES, PASSWORD, secrets_of
+from packager_jupyter.store.schema import share as table
+from server.share.ocean import ATTACHMENTS, BROWSER, FILES, PASSWORD, below_share, secrets_of
 
 GATED = [route for route in SHARE_ROUTES if "{share}" in route.path]
-PATHS = {"path": ["", "top.bin", "obs/", "README.md"], "ticket": ["-", "x.y"]}
+PATHS = ["", "top.bin", "README.md"]
+TICKETS = ["x.y"]
 
 
 def addresses(route):
     """Yield the addresses of a route below a share, with files that exist."""
-    below = route.path.partition("{share}")[2].lstrip("/")
-    for path in PATHS["path"] if "{path}" in below else [""]:
-        for ticket in PATHS["ticket"] if "{ticket}" in below else [""]:
+    below = below_share(route)
+    for path in PATHS if "{path}" in below else [""]:
+        for ticket in TICKETS if "{ticket}" in below else [""]:
             yield below.replace("{path}", quote(path)).replace("{ticket}", ticket)
 
 
@@ -63,42 +67,112 @@ async def unlock(published, segment, password, *, form=None, nonce=None, **heade
     return answer, match[1] if match else None
 
 
-async def test_no_route_says_anything_before_the_gate(ocean):
-    created = ocean.share(password=PASSWORD)
-    other = ocean.share(password=PASSWORD)
-    share = opened(ocean, created)
+def without_access(ocean):
+    """Return every way to come without access, by name: segment of the address, and headers."""
+    created, other = ocean.share(password=PASSWORD), ocean.share(password=PASSWORD)
+    share, now_s = opened(ocean, created), time.time()
     stale = cookie_of(ocean, share)
+    old_capability = created.capability_segment
     ocean.shares.update(created.share.id, "ann", password="another password")
-    keys = {
-        "nothing": {},
-        "a wrong cookie": {"Cookie": "packager_share=abc.def"},
-        "a cookie of another share": cookie_of(ocean, opened(ocean, other)),
-        "an expired cookie": cookie_of(ocean, opened(ocean, created), time.time() - 4000),
-        "a cookie from before the new password": stale,
-        "the old password": basic(PASSWORD),
-        "a wrong header": {"X_Share_Token": "wrong password"},
-        "a form token as cookie": {
-            "Cookie": "packager_share="
-            + ocean.shares.gate.form_token(share, "n", now_s=time.time())
-        },
+    token, gate = created.token, ocean.shares.gate
+    revoked, expired = ocean.share(), ocean.share(expires_in_s=60)
+    used_up, later = ocean.share(max_downloads=1), ocean.share(starts_in_s=3600)
+    members = ocean.share(audience=["user:somebody-else"], password=PASSWORD)
+    ocean.shares.revoke(revoked.share.id, "ann")
+    ocean.shares.count_exactly(opened(ocean, used_up), now_s=now_s)
+    end(ocean, expired)
+    form = gate.form_token(share, "n", now_s=now_s)
+    ticket = gate.image_ticket(share, now_s=now_s)
+    bearer = {"Authorization": f"Bearer {ocean.host.token}"}
+    return {
+        "nothing": (token, {}),
+        "a wrong cookie": (token, {"Cookie": "packager_share=abc.def"}),
+        "a cookie of another share": (token, cookie_of(ocean, opened(ocean, other))),
+        "an expired cookie": (token, cookie_of(ocean, opened(ocean, created), now_s - 4000)),
+        "a cookie from before the new password": (token, stale),
+        "the old password": (token, basic(PASSWORD)),
+        "a wrong header": (token, {"X_Share_Token": "wrong password"}),
+        "a form token as cookie": (token, {"Cookie": f"packager_share={form}"}),
+        "a ticket as cookie": (token, {"Cookie": f"packager_share={ticket}"}),
+        "the server's own token": (token, bearer),
+        "a wrong capability": (f"{token}~{new_capability()}", {}),
+        "a capability from before the new password": (old_capability, {}),
+        "a capability of another share": (f"{token}~{other.capability}", {}),
+        "nobody in an audience": (members.capability_segment, basic(PASSWORD)),
+        "somebody not in the audience": (
+            members.capability_segment,
+            bearer | {"X_Share_Token": PASSWORD},
+        ),
+        "revoked": (revoked.segment, {}),
+        "expired": (expired.segment, {}),
+        "used up": (used_up.segment, {}),
+        "not started": (later.segment, bearer),
+        "unknown": (new_token(), {}),
+        "no token at all": ("ocean-2024", {}),
     }
+
+
+def verbs_of(route, below):
+    """Yield verbs and what is accepted: all of them once, GET for each address."""
+    yield from product([verb for verb in ("GET",) if verb in route.verbs], ({}, BROWSER))
+    if below == next(addresses(route)):
+        yield from product([verb for verb in route.verbs if verb != "GET"], ({},))
+        yield "OPTIONS", {}
+
+
+def end(ocean, created):
+    with ocean.host.services.db.begin() as connection:
+        connection.execute(update(table).where(table.c.id == created.share.id).values(expires_s=1))
+
+
+async def test_no_route_says_anything_before_the_gate(ocean):
     forbidden = secrets_of()
-    for name, headers in keys.items():
+    for name, (segment, headers) in without_access(ocean).items():
         for route in GATED:
             for below in addresses(route):
-                for accept in ({}, BROWSER):
-                    answer = await ocean.get(created.token, below, **headers, **accept)
+                for verb, accept in verbs_of(route, below):
+                    body = b"" if verb == "POST" else None
+                    answer = await ocean.get(
+                        segment, below, method=verb, body=body, **headers, **accept
+                    )
                     text = answer.body.decode() + str(dict(answer.headers))
                     allowed = {301} if below == "" and route.path == "s/{share}" else set()
                     allowed |= {303} if below == "unlock" else set()
-                    assert answer.code in {401, 403, 404, 429} | allowed, (name, below)
-                    shown = [secret for secret in forbidden if secret in text]
-                    assert not shown, (name, below, shown)
-                    assert "X-Amz" not in text
-                    assert "local/" not in text
+                    allowed |= {204} if verb == "OPTIONS" else set()
+                    where = (name, verb, below, answer.code)
+                    assert answer.code in {401, 403, 404, 429} | allowed, where
+                    # The way to the login page leads back to what was asked for.
+                    shown = [one for one in forbidden if one in text and one not in below]
+                    assert not shown, (*where, shown)
+                    for mark in ("X-Amz", "local/", "Access-Control-Allow-Origin", "ocean-2024"):
+                        told = mark in text.replace(segment, "").replace(below, "")
+                        assert not told or mark in below, (*where, mark)
         # The wrong passwords above shall not lock the next case out.
         ocean.shares.gate._by_address._events.clear()
         ocean.shares.gate._by_share._events.clear()
+
+
+async def test_every_route_notes_every_access(ocean):
+    """Whoever adds a route need not think of the audit: each access has a row, none a secret."""
+    audit = ocean.host.services.audit
+    for created, came in ((ocean.share(), True), (ocean.share(password=PASSWORD), False)):
+        before = 0
+        for route in GATED:
+            for below in addresses(route):
+                for verb in route.verbs:
+                    await ocean.get(
+                        created.token, below, method=verb, body=b"" if verb == "POST" else None
+                    )
+                    audit.flush()
+                    rows = audit.rows(object=created.share.id, limit=1000)
+                    assert len(rows) > before, (verb, below)
+                    before = len(rows)
+                    newest = rows[0][1]
+                    assert newest.action.startswith("share.")
+                    assert newest.ip == "127.0.0.1"
+                    assert newest.request_id
+        assert ("ok" in {row.result for _, row in rows}) or not came
+        assert created.token not in repr(rows)
 
 
 async def test_the_locked_page_is_a_form_and_nothing_else(ocean):

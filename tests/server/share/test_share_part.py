@@ -14,7 +14,7 @@ import pytest
 import packager_jupyter
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.server.share import SHARE_ROUTES
-from server.share.ocean import ATTACHMENTS, BROWSER, FILES, encoded
+from server.share.ocean import ATTACHMENTS, BROWSER, FILES, below_share, encoded
 
 PART = ["obs/day 1", "notes.txt", "*.bin"]
 INSIDE = {"obs/day 1/a.csv", "obs/day 1/b+c#d%e&f.csv", "notes.txt", "top.bin"}
@@ -31,7 +31,7 @@ def names_of(paths):
 
 
 def addresses(route):
-    below = route.path.partition("{share}")[2].lstrip("/")
+    below = below_share(route)
     paths = ["", "obs/", *OUTSIDE, *INSIDE] if "{path}" in below else [""]
     for path in paths:
         yield below.replace("{path}", encoded(path)).replace("{ticket}", "-")
