@@ -1,9 +1,14 @@
 """Our ZIP writer beside `zipfile` (STORED, to a sink that cannot seek), in CPU time.
 
-Both are given the same names and pointer files, made up on the way. "package.zip" is the whole
-path from pointers to bytes: each pointer file is written as well, which no peer does. In addition a
-child process makes an archive of ten times the entries and says how much memory that took above
-what it held before, and how long a range in the middle takes to its first byte.
+Two suites, each with the same entries from the same source for both. In "entries at hand" names and
+contents lie in memory, so that the writers alone are measured; ours is given them twice, for its
+plan and for the archive, as a request does. In "pointer files, made on the way" both make the same
+files from the same pointers with the same code, and that is counted. There ours makes every file
+twice, as its length must be known before the first byte is sent; "plan kept" is each further
+download of the same version.
+
+In addition a child process makes an archive of ten times the entries and says how much memory that
+took above what it held before, and how long a range in the middle takes to its first byte.
 """
 
 from __future__ import annotations
@@ -15,13 +20,16 @@ from typing import TYPE_CHECKING
 
 from harness import Case, Suite, main, peak_memory_bytes
 
-from packager_jupyter.exports.archive import PointerArchive
+from packager_jupyter.exports.archive import BATCH, PointerArchive
+from packager_jupyter.exports.base import file_url
 from packager_jupyter.exports.zip import ZipPlan, stream
 from packager_jupyter.packages.metadata import Metadata
 from packager_jupyter.packages.pointer import Pointer
+from packager_jupyter.packages.pointer_file import ENDING
+from packager_jupyter.packages.pointer_files import PointerFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 ENTRY_BYTES = 245
 RANGES = 50
@@ -29,25 +37,29 @@ TIMES = 10
 BASE = "https://data.example.org/s/abc/"
 
 
-class MadeUp:
-    """Entries for the writer alone."""
+class AtHand:
+    """Entries for the writers alone."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.batches = []
+        for start in range(0, count, BATCH):
+            numbers = range(start, min(start + BATCH, count))
+            names = [f"obs/{n // 1000:05}/file-{n:08}.nc.pointer".encode() for n in numbers]
+            self.batches.append((names, [b"%0*d" % (ENTRY_BYTES, n) for n in numbers]))
+        # `zipfile` takes text.
+        self.pairs = [
+            (name.decode(), data)
+            for names, contents in self.batches
+            for name, data in zip(names, contents, strict=True)
+        ]
 
-    @staticmethod
-    def name(number: int) -> str:
-        """Return the name of one entry."""
-        return f"obs/{number // 1000:05}/file-{number:08}.nc.pointer"
-
-    def sizes(self) -> Iterator[tuple[str, int]]:
+    def sizes(self) -> Iterator[tuple[list[bytes], list[int]]]:
         """See `exports.zip.Entries`."""
-        return ((self.name(number), ENTRY_BYTES) for number in range(self._count))
+        return ((names, list(map(len, contents))) for names, contents in self.batches)
 
-    def read(self, start: int, first: str) -> Iterator[tuple[str, bytes]]:  # noqa: ARG002
+    def read(self, start: int, first: str) -> Iterator[tuple[list[bytes], list[bytes]]]:  # noqa: ARG002
         """See `exports.zip.Entries`."""
-        data = bytes(ENTRY_BYTES)
-        return ((self.name(number), data) for number in range(start, self._count))
+        return iter(self.batches[start // BATCH :])
 
 
 class MadeUpVersion:
@@ -81,7 +93,8 @@ class MadeUpVersion:
     def _pointers(self, start: int) -> Iterator[Pointer]:
         for number in range(start, self._count):
             key = f"obs/{number // 1000:05}/file-{number:08}.nc"
-            yield Pointer(key, "lake", key, f"s3://bucket/raw/{key}", number, etag="0" * 32)
+            etag = f"{(number + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
+            yield Pointer(key, "lake", key, f"s3://bucket/raw/{key}", number, etag=etag)
 
 
 class Sink:
@@ -95,22 +108,33 @@ class Sink:
         """Have nothing to do."""
 
 
-def by_zipfile(entries: MadeUp) -> None:
+def by_zipfile(pairs: Iterable[tuple[str, bytes]]) -> None:
     with zipfile.ZipFile(Sink(), "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
-        for name, data in entries.read(0, ""):
+        for name, data in pairs:
             archive.writestr(zipfile.ZipInfo(name), data)
 
 
-def by_ours(entries: MadeUp) -> None:
+def pointer_files(version: MadeUpVersion) -> Iterator[tuple[str, bytes]]:
+    """Yield what stands in ``package.zip``, for the peer."""
+    files = PointerFiles(
+        package=version.name,
+        version=version.version,
+        url_of=lambda path: file_url(BASE, path),
+    )
+    for pointer in version.iter_pointers():
+        yield pointer.path + ENDING, files.write(pointer)
+
+
+def by_ours(entries: AtHand) -> None:
     """Plan and write, as a request does."""
     sink = Sink()
     for chunk in stream(entries, ZipPlan.of(entries)):
         sink.write(chunk)
 
 
-def by_archive(version: MadeUpVersion) -> None:
+def by_archive(version: MadeUpVersion, plan: ZipPlan | None = None) -> None:
     sink = Sink()
-    for chunk in PointerArchive(version, BASE).stream():
+    for chunk in PointerArchive(version, BASE, plan=plan).stream():
         sink.write(chunk)
 
 
@@ -148,13 +172,21 @@ def show_child(count: int) -> None:
 
 def build(size: int) -> list[Suite]:
     show_child(size * TIMES)
-    entries, version = MadeUp(size), MadeUpVersion(size)
-    cases = [
-        Case("zipfile, STORED", size, lambda: by_zipfile(entries)),
+    entries, version = AtHand(size), MadeUpVersion(size)
+    plan = PointerArchive(version, BASE).plan
+    writers = [
+        Case("zipfile, STORED", size, lambda: by_zipfile(entries.pairs)),
         Case("our writer", size, lambda: by_ours(entries)),
-        Case("package.zip", size, lambda: by_archive(version)),
     ]
-    return [Suite("ZIP of many small entries", "entry", cases)]
+    whole = [
+        Case("zipfile, STORED", size, lambda: by_zipfile(pointer_files(version))),
+        Case("package.zip", size, lambda: by_archive(version)),
+        Case("package.zip, plan kept", size, lambda: by_archive(version, plan)),
+    ]
+    return [
+        Suite("ZIP of many small entries: entries at hand", "entry", writers),
+        Suite("ZIP of many small entries: pointer files, made on the way", "entry", whole),
+    ]
 
 
 if __name__ == "__main__":

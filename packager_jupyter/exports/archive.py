@@ -1,29 +1,31 @@
 """``package.zip``: the attachments of a version and one pointer file for each of its files.
 
 An entry's name is the package path, a pointer file's the path with ``.pointer`` added. Where an
-attachment already has that name, ``~1``, ``~2`` … goes before the ending: nothing is left out, and
-the pointer file itself says which path it stands for.
+attachment or a folder of one already has that name, the first of ``~1``, ``~2`` … that gives a name
+of nobody's goes before the ending: nothing is left out, no name stands there twice, and the pointer
+file itself says which path it stands for.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from itertools import islice
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from packager_jupyter.exports.base import file_url
 from packager_jupyter.exports.zip import ZipPlan, stream
-from packager_jupyter.packages.pointer_file import ENDING, pointer_file
+from packager_jupyter.packages.pointer_file import ENDING
+from packager_jupyter.packages.pointer_files import PointerFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from packager_jupyter.exports.base import Exportable
     from packager_jupyter.packages.pointer import Pointer
 
-FORMAT = "zip-1"
-_PERHAPS_RENAMED = re.compile(r"~[0-9]+\Z")
+FORMAT = "zip-2"
+BATCH = 256
+"""How many pointer files, of at most 16 KiB each, are held at a time."""
 
 
 class PointerArchive:
@@ -40,9 +42,14 @@ class PointerArchive:
 
     def __init__(self, contents: Exportable, base_url: str, *, plan: ZipPlan | None = None) -> None:
         self._contents = contents
-        self._base_url = base_url
+        self._files = PointerFiles(
+            package=contents.name,
+            version=contents.version,
+            url_of=lambda path: file_url(base_url, path),
+        )
         self._attachments = sorted(contents.attachments(), key=lambda a: a.path.encode())
-        self._taken = {attachment.path for attachment in self._attachments}
+        self._renamed = dict(self._renames())
+        self._path_of = {name: path for path, name in self._renamed.items()}
         self.plan = plan or ZipPlan.of(self)
 
     @staticmethod
@@ -55,40 +62,51 @@ class PointerArchive:
         """Yield the bytes ``[start, stop)`` of the archive."""
         return stream(self, self.plan, start=start, stop=stop)
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size of every entry (see `zip.Entries`)."""
+    def sizes(self) -> Iterator[tuple[list[bytes], list[int]]]:
+        """Yield names and sizes of all entries (see `zip.Entries`)."""
         for attachment in self._attachments:
-            yield attachment.path, attachment.size_bytes
-        for pointer in self._contents.iter_pointers():
-            yield self._name(pointer), len(self._file(pointer))
+            yield [attachment.path.encode()], [attachment.size_bytes]
+        for names, files in self._batches(self._contents.iter_pointers()):
+            yield names, list(map(len, files))
 
-    def read(self, start: int, first: str) -> Iterator[tuple[str, bytes]]:
-        """Yield name and bytes of the entries from number `start` on (see `zip.Entries`)."""
+    def read(self, start: int, first: str) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """Yield names and bytes of the entries from number `start` on (see `zip.Entries`)."""
         for attachment in self._attachments[start:]:
-            yield attachment.path, self._contents.read_attachment(attachment.path)
-        for pointer in self._pointers_from(start - len(self._attachments), first):
-            yield self._name(pointer), self._file(pointer)
+            yield [attachment.path.encode()], [self._contents.read_attachment(attachment.path)]
+        if start <= len(self._attachments):
+            pointers = self._contents.iter_pointers()
+        else:
+            path = self._path_of.get(first) or first.removesuffix(ENDING)
+            pointers = self._contents.iter_pointers_from(path)
+        yield from self._batches(pointers)
 
-    def _pointers_from(self, skipped: int, first: str) -> Iterator[Pointer]:
-        if skipped <= 0:
-            return self._contents.iter_pointers()
-        path = first.removesuffix(ENDING)
-        if _PERHAPS_RENAMED.search(path):
-            return islice(self._contents.iter_pointers(), skipped, None)
-        return self._contents.iter_pointers_from(path)
+    def _batches(self, pointers: Iterable[Pointer]) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        remaining, renamed, write = iter(pointers), self._renamed, self._files.write
+        while batch := list(islice(remaining, BATCH)):
+            names = [pointer.path + ENDING for pointer in batch]
+            if renamed:
+                names = [
+                    renamed.get(pointer.path, name)
+                    for pointer, name in zip(batch, names, strict=True)
+                ]
+            yield list(map(str.encode, names)), list(map(write, batch))
 
-    def _name(self, pointer: Pointer) -> str:
-        name = pointer.path + ENDING
-        number = 0
-        while name in self._taken:
-            number += 1
-            name = f"{pointer.path}~{number}{ENDING}"
-        return name
+    def _renames(self) -> Iterator[tuple[str, str]]:
+        """Yield the paths whose pointer files get another name than usual, and that name."""
+        taken = {name for one in self._attachments for name in _with_folders(one.path)}
+        for name in sorted(taken):
+            path = name.removesuffix(ENDING)
+            if path in {name, ""} or not self._has_pointer(path):
+                continue
+            number = 1
+            while f"{path}~{number}{ENDING}" in taken or self._has_pointer(f"{path}~{number}"):
+                number += 1
+            yield path, f"{path}~{number}{ENDING}"
 
-    def _file(self, pointer: Pointer) -> bytes:
-        return pointer_file(
-            pointer,
-            package=self._contents.name,
-            version=self._contents.version,
-            url=file_url(self._base_url, pointer.path),
-        )
+    def _has_pointer(self, path: str) -> bool:
+        return any(one.path == path for one in islice(self._contents.iter_pointers_from(path), 1))
+
+
+def _with_folders(path: str) -> Iterator[str]:
+    """Yield a path and all folders above it."""
+    return accumulate(path.split("/"), "{}/{}".format)

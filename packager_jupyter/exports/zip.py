@@ -1,8 +1,13 @@
 """Our own ZIP writer: stored, deterministic, seekable, in constant memory.
 
-A library keeps a record of each entry until the central directory; this writer reads the entries a
-second time instead. A first pass over names and sizes alone gives the exact length of the archive
-and check points into it, so that any byte range can be produced without what stands before it.
+A library keeps a record of each entry until the central directory; this writer puts the finished
+directory aside as it goes, in a file without a name once it is longer than 512 KiB. A first pass
+over names and sizes alone gives the exact length of the archive and check points into it, so that
+any byte range can be produced without what stands before it; such a range reads the entries of its
+part of the directory a second time.
+
+Entries come and go in batches, and what is done for each of them is done by functions in C over a
+whole batch: an archive has a million of them.
 
 The format is that of APPNOTE.TXT 6.3.10: sections 4.3.7 (local header), 4.3.12 (central
 directory), 4.3.14 and 4.3.15 (ZIP64 end), 4.3.16 (end); names are UTF-8 (flag bit 11, 4.4.4). All
@@ -14,17 +19,22 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import accumulate, chain, repeat
+from operator import add
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Protocol
 from zlib import crc32
 
 from packager_jupyter.errors import StoreCorruptError, TooLargeError
+from packager_jupyter.io import explain_disk_full
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import IO
 
 CHECKPOINT_EVERY = 1024
 CHUNK_BYTES = 64 * 1024
-DIRECTORY_BATCH = 512
+SPOOL_BYTES = 512 * 1024
 _UINT16_MAX = 0xFFFF
 UINT32_MAX = 0xFFFFFFFF
 VERSION = 20
@@ -45,14 +55,18 @@ _END = struct.Struct("<IHHHHIIH")
 
 
 class Entries(Protocol):
-    """What goes into an archive; gives the same pairs in the same order every time."""
+    """What goes into an archive; gives the same entries in the same order every time.
 
-    def sizes(self) -> Iterator[tuple[str, int]]:
-        """Yield name and size in bytes of every entry, without its bytes where that is cheaper."""
+    They come in batches of any length: the names in UTF-8, and as many sizes or contents. A batch
+    of contents is held in memory.
+    """
+
+    def sizes(self) -> Iterator[tuple[Sequence[bytes], Sequence[int]]]:
+        """Yield names and sizes in bytes, without reading contents where that is cheaper."""
         ...
 
-    def read(self, start: int, first: str) -> Iterator[tuple[str, bytes]]:
-        """Yield name and bytes of the entries from number `start` on; its name is `first`."""
+    def read(self, start: int, first: str) -> Iterator[tuple[Sequence[bytes], Sequence[bytes]]]:
+        """Yield names and contents from entry number `start` on; its name is `first`."""
         ...
 
 
@@ -94,21 +108,22 @@ class ZipPlan:
             One entry has 4 GiB or more.
         """
         local = central = count = 0
-        checkpoints = []
-        for name, size_bytes in entries.sizes():
-            if count % CHECKPOINT_EVERY == 0:
-                checkpoints.append(CheckPoint(count, name, local, central))
-            if size_bytes >= UINT32_MAX:
-                raise TooLargeError(
-                    f"{name} has {size_bytes} bytes; an entry of the ZIP holds less than 4 GiB.",
-                    remedy="Download that file by itself.",
-                )
-            name_bytes = len(name.encode())
-            central += CENTRAL.size + name_bytes
-            if local >= UINT32_MAX:
-                central += OFFSET64.size
-            local += LOCAL.size + name_bytes + size_bytes
-            count += 1
+        checkpoints: list[CheckPoint] = []
+        for names, sizes in entries.sizes():
+            if not names:
+                continue
+            if not checkpoints or count - checkpoints[-1].index >= CHECKPOINT_EVERY:
+                checkpoints.append(CheckPoint(count, names[0].decode(), local, central))
+            if max(sizes) >= UINT32_MAX:
+                raise _too_large(names, sizes)
+            name_bytes = sum(map(len, names))
+            central += CENTRAL.size * len(names) + name_bytes
+            end = local + LOCAL.size * len(names) + name_bytes + sum(sizes)
+            if end > UINT32_MAX:
+                *offsets, end = _offsets(local, names, sizes)
+                central += OFFSET64.size * sum(offset >= UINT32_MAX for offset in offsets)
+            local = end
+            count += len(names)
         end = len(end_record(count, local, central))
         return cls(local + central + end, count, local, central, checkpoints)
 
@@ -158,18 +173,35 @@ def _before(plan: ZipPlan, what: str, offset: int) -> CheckPoint:
 
 
 def _all_from(entries: Entries, plan: ZipPlan, point: CheckPoint) -> Iterator[bytes]:
-    yield from _locals_from(entries, point)
-    yield from _directory_from(entries, plan, plan.checkpoints[0])
+    with SpooledTemporaryFile(max_size=SPOOL_BYTES) as directory:
+        # Whoever begins in the middle mostly wants little of it, and not the directory.
+        is_whole = point.index == 0
+        yield from _locals_from(entries, point, directory if is_whole else None)
+        if not is_whole:
+            yield from _directory_from(entries, plan, plan.checkpoints[0])
+            return
+        directory.seek(0)
+        while chunk := directory.read(CHUNK_BYTES):
+            yield chunk
+    yield _end_of(plan)
 
 
-def _locals_from(entries: Entries, point: CheckPoint) -> Iterator[bytes]:
-    # This loop and the next one run a million times per archive: no call that can be spared.
-    pack, head, waiting, waiting_bytes = LOCAL.pack, LOCAL_HEAD, list[bytes](), 0
-    for name, data in entries.read(point.index, point.name):
-        encoded = name.encode()
-        size = len(data)
-        waiting += (pack(head, crc32(data), size, size, len(encoded), 0), encoded, data)
-        waiting_bytes += size
+def _locals_from(
+    entries: Entries, point: CheckPoint, directory: IO[bytes] | None
+) -> Iterator[bytes]:
+    """Yield headers and contents from `point` on; what the directory says goes to `directory`."""
+    offset, waiting, waiting_bytes = point.local_offset, list[bytes](), 0
+    for names, contents in entries.read(point.index, point.name):
+        crcs, sizes = list(map(crc32, contents)), list(map(len, contents))
+        lengths = map(len, names)
+        heads = map(LOCAL.pack, repeat(LOCAL_HEAD), crcs, sizes, sizes, lengths, repeat(0))
+        data = b"".join(chain.from_iterable(zip(heads, names, contents, strict=True)))
+        if directory is not None:
+            with explain_disk_full("the directory of an archive"):
+                directory.write(_records(names, sizes, crcs, offset))
+        offset += len(data)
+        waiting.append(data)
+        waiting_bytes += len(data)
         if waiting_bytes >= CHUNK_BYTES:
             yield b"".join(waiting)
             waiting, waiting_bytes = [], 0
@@ -177,24 +209,51 @@ def _locals_from(entries: Entries, point: CheckPoint) -> Iterator[bytes]:
 
 
 def _directory_from(entries: Entries, plan: ZipPlan, point: CheckPoint) -> Iterator[bytes]:
-    pack, near, far = CENTRAL.pack, _central_head(VERSION), _central_head(VERSION_ZIP64)
-    tail, waiting, offset, waiting_from = CENTRAL_TAIL, list[bytes](), point.local_offset, 0
-    for name, data in entries.read(point.index, point.name):
-        encoded = name.encode()
-        size, name_bytes = len(data), len(encoded)
-        if offset < UINT32_MAX:
-            fixed = pack(near, crc32(data), size, size, name_bytes, 0, tail, offset)
-            waiting += (fixed, encoded)
-        else:
-            extra = OFFSET64.pack(1, 8, offset)
-            fixed = pack(far, crc32(data), size, size, name_bytes, len(extra), tail, UINT32_MAX)
-            waiting += (fixed, encoded, extra)
-        offset += LOCAL.size + name_bytes + size
-        waiting_from += 1
-        if waiting_from == DIRECTORY_BATCH:
-            yield b"".join(waiting)
-            waiting, waiting_from = [], 0
-    yield b"".join(waiting) + _end_of(plan)
+    offset = point.local_offset
+    for names, contents in entries.read(point.index, point.name):
+        sizes = list(map(len, contents))
+        yield _records(names, sizes, list(map(crc32, contents)), offset)
+        offset += LOCAL.size * len(names) + sum(map(len, names)) + sum(sizes)
+    yield _end_of(plan)
+
+
+def _records(
+    names: Sequence[bytes], sizes: Sequence[int], crcs: Sequence[int], offset: int
+) -> bytes:
+    """Return what the directory says of a batch whose first entry stands at `offset`."""
+    *offsets, end = _offsets(offset, names, sizes)
+    near, tail = _central_head(VERSION), repeat(CENTRAL_TAIL)
+    if end <= UINT32_MAX:
+        lengths = map(len, names)
+        fixed = map(
+            CENTRAL.pack, repeat(near), crcs, sizes, sizes, lengths, repeat(0), tail, offsets
+        )
+        return b"".join(chain.from_iterable(zip(fixed, names, strict=True)))
+    far, pieces = _central_head(VERSION_ZIP64), list[bytes]()
+    for name, size, crc, place in zip(names, sizes, crcs, offsets, strict=True):
+        is_far = place >= UINT32_MAX
+        extra = OFFSET64.pack(1, 8, place) if is_far else b""
+        head, short = (far, UINT32_MAX) if is_far else (near, place)
+        pieces += (
+            CENTRAL.pack(head, crc, size, size, len(name), len(extra), CENTRAL_TAIL, short),
+            name,
+            extra,
+        )
+    return b"".join(pieces)
+
+
+def _offsets(start: int, names: Sequence[bytes], sizes: Sequence[int]) -> Iterator[int]:
+    """Yield where each entry of a batch begins, and where the last one ends."""
+    lengths = map(add, map(len, names), map(add, repeat(LOCAL.size), sizes))
+    return accumulate(lengths, initial=start)
+
+
+def _too_large(names: Sequence[bytes], sizes: Sequence[int]) -> TooLargeError:
+    size_bytes, name = max(zip(sizes, names, strict=True))
+    return TooLargeError(
+        f"{name.decode()} has {size_bytes} bytes; an entry of the ZIP holds less than 4 GiB.",
+        remedy="Download that file by itself.",
+    )
 
 
 def _central_head(version: int) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError, TooLargeError
@@ -30,6 +31,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _SAFE = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+=-]*(?::[A-Za-z0-9_./@+=-]+)*")
 _SAFE_HEX = re.compile(r"(?=[0-9be]*[acdf])[0-9][0-9a-f]*(?:-[0-9]+)?")
 _RESERVED = frozenset({"y", "n", "yes", "no", "true", "false", "on", "off", "null"})
+LONGEST_RESERVED = max(map(len, _RESERVED))
 _NOT_PRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
@@ -79,7 +81,7 @@ def pointer_file(
     TooLargeError
         Over 16 KiB.
     """
-    lines = [f"pointer: {MAGIC}", f"path: {_scalar(pointer.path)}", f"size: {pointer.size_bytes}"]
+    lines = [f"pointer: {MAGIC}", f"path: {scalar(pointer.path)}", f"size: {pointer.size_bytes}"]
     if pointer.checksums:
         sums = [f"{name}:{value}" for name, value in sorted(pointer.checksums.items())]
         lines.append(f"checksums: {' '.join(sums)}" if sums[0][0].isalpha() else _quoted_sums(sums))
@@ -95,7 +97,7 @@ def pointer_file(
         "url": url,
         "x-key": None if hide_key or not pointer.source else pointer.key,
     }
-    lines += [f"{name}: {_scalar(value)}" for name, value in optional.items() if value is not None]
+    lines += [f"{name}: {scalar(value)}" for name, value in optional.items() if value is not None]
     data = ("\n".join(lines) + "\n").encode()
     if len(data) > MAX_FILE_BYTES:
         raise TooLargeError(
@@ -181,10 +183,20 @@ def _checksums(text: str) -> dict[str, str]:
     return dict(check_checksums(checksums))
 
 
-def _scalar(value: str) -> str:
-    if (_SAFE.fullmatch(value) and value.lower() not in _RESERVED) or _SAFE_HEX.fullmatch(value):
+def is_plain(value: str) -> bool:
+    """Return whether every YAML reader takes `value` as that text, so that it needs no quotes."""
+    if _SAFE.fullmatch(value):
+        return len(value) > LONGEST_RESERVED or value.lower() not in _RESERVED
+    return _SAFE_HEX.fullmatch(value) is not None
+
+
+def scalar(value: str) -> str:
+    """Return `value` as it stands in a pointer file."""
+    if is_plain(value):
         return value
-    quoted = json.dumps(value, ensure_ascii=False)
+    quoted = encode_basestring(value)
+    if quoted.isprintable():
+        return quoted
     return _NOT_PRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", quoted)
 
 

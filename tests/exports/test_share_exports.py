@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -90,6 +91,29 @@ def test_a_name_that_an_attachment_has_is_not_taken_twice():
     assert parse_pointer_file(opened.read("a~2.pointer")).pointer.path == "a"
 
 
+def test_names_are_never_given_twice():
+    attached = {
+        "a.pointer": b"",
+        "b.pointer/x": b"",
+        "c~1.pointer": b"",
+        "d.pointer/y.pointer": b"",
+    }
+    paths = ["a", "a~1", "a~1~1", "b", "b~1", "c", "c~1", "d", "d.pointer/y", "a~3"]
+    contents = Contents([pointer(path) for path in paths], attached)
+    data = b"".join(PointerArchive(contents, BASE).stream())
+    opened = zipfile.ZipFile(io.BytesIO(data))
+    names = opened.namelist()
+    assert len(set(names)) == len(names) == len(attached) + len(paths)
+    folders = {str(above) for name in names for above in PurePosixPath(name).parents}
+    assert folders.isdisjoint(names)
+    files = {name: parse_pointer_file(opened.read(name)) for name in names if name not in attached}
+    assert sorted(file.pointer.path for file in files.values()) == sorted(paths)
+    assert files["a~2.pointer"].pointer.path == "a"
+    assert files["a~1.pointer"].pointer.path == "a~1"
+    assert files["b~2.pointer"].pointer.path == "b"
+    assert files["c~1~1.pointer"].pointer.path == "c~1"
+
+
 def test_ranges_of_the_archive_are_slices(contents):
     archive = PointerArchive(contents, BASE)
     data = b"".join(archive.stream())
@@ -109,7 +133,8 @@ def test_the_entity_tag_follows_the_bytes(contents):
 
 def test_a_range_in_the_middle_reads_no_pointer_before_it():
     paths = [f"f{n:05}" for n in range(5000)] + ["f03000~1"]
-    contents = Contents([pointer(path) for path in paths], {"README.md": b"# x"})
+    attached = {"README.md": b"# x", **{f"f{n:05}.pointer": b"" for n in range(0, 5000, 64)}}
+    contents = Contents([pointer(path) for path in paths], attached)
     archive = PointerArchive(contents, BASE)
     data = b"".join(archive.stream())
     steps = range(0, len(data), len(data) // 23)

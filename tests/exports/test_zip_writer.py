@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tracemalloc
 import zipfile
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -25,18 +26,27 @@ NAMES = [
 ]
 
 
+def batches(pairs, length=7):
+    remaining = iter(pairs)
+    while batch := list(islice(remaining, length)):
+        names, values = zip(*batch, strict=True)
+        yield [name.encode() for name in names], list(values)
+
+
 class Pairs:
-    """Entries held in a list."""
+    """Entries held in a list; the two passes cut it up differently, as they may."""
 
     def __init__(self, pairs):
         self.pairs = pairs
 
     def sizes(self):
-        return ((name, len(data)) for name, data in self.pairs)
+        yield [], []
+        yield from batches((name, len(data)) for name, data in self.pairs)
 
     def read(self, start, first):
         assert self.pairs[start][0] == first
-        return iter(self.pairs[start:])
+        yield from batches(self.pairs[start:], 5)
+        yield [], []
 
 
 class Many:
@@ -50,11 +60,12 @@ class Many:
         return f"folder{n // 1000:05}/file{n:08}.csv.pointer"
 
     def sizes(self):
-        return ((self._name(n), self.size_bytes) for n in range(self.count))
+        return batches(((self._name(n), self.size_bytes) for n in range(self.count)), 256)
 
     def read(self, start, first):
         assert first == self._name(start)
-        return ((self._name(n), b"%0*d" % (self.size_bytes, n)) for n in range(start, self.count))
+        pairs = ((self._name(n), b"%0*d" % (self.size_bytes, n)) for n in range(start, self.count))
+        return batches(pairs, 256)
 
 
 def archive(entries):
@@ -122,11 +133,11 @@ def test_archives_beyond_four_gib_have_64_bit_offsets(tmp_path):
 
     class Big:
         def sizes(self):
-            return ((f"f{n}", len(big)) for n in range(70))
+            return batches((f"f{n}", len(big)) for n in range(70))
 
         def read(self, start, first):
             assert first == f"f{start}"
-            return ((f"f{n}", big) for n in range(start, 70))
+            return batches((f"f{n}", big) for n in range(start, 70))
 
     plan = ZipPlan.of(Big())
     file = tmp_path / "big.zip"
@@ -154,7 +165,8 @@ def test_memory_does_not_grow_with_the_archive():
         tracemalloc.stop()
         return top
 
-    assert peak(60_000) < peak(6_000) + 200_000
+    # Both are longer than what is held of the directory.
+    assert peak(60_000) < peak(12_000) + 200_000
 
 
 def test_entries_that_change_under_way_are_noticed():
@@ -175,7 +187,7 @@ def test_a_reader_that_goes_away_leaves_nothing_running():
 def test_an_entry_beyond_four_gib_is_refused():
     class Huge:
         def sizes(self):
-            return iter([("huge", 2**32)])
+            return iter([([b"small", b"huge"], [1, 2**32])])
 
     with pytest.raises(TooLargeError, match="huge"):
         ZipPlan.of(Huge())

@@ -1,5 +1,7 @@
 import io
 import re
+from dataclasses import replace
+from urllib.parse import quote
 
 import orjson
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from packager_jupyter.errors import BadInputError, TooLargeError
+from packager_jupyter.packages import pointer_files
 from packager_jupyter.packages.names import path_for_key
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.pointer_file import parse_pointer_file, pointer_file
+from packager_jupyter.packages.pointer_files import PointerFiles
 from packager_jupyter.packages.times import MAX_S, MIN_S, format_time, parse_time
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -83,6 +87,23 @@ POINTERS = st.builds(
     checksums=CHECKSUMS,
     media_type=st.none() | st.just("image/tiff"),
 )
+
+
+USUAL = st.from_regex(r"[a-zA-Z0-9/][a-z0-9_.@/-]{0,9}", fullmatch=True)
+ROOTS = st.sampled_from(
+    ["s3://bucket/raw/", "https://a.example:443/c/", "x:", "", "s 3:", "\u2028"]
+)
+
+
+@st.composite
+def usual_pointers(draw):
+    """Pointers as most are, most often: a key that is the path, an address that ends in it."""
+    pointer = draw(POINTERS)
+    path = draw(USUAL | TRICKY)
+    key = draw(st.just(path) | USUAL | TRICKY)
+    uri = draw(ROOTS) + draw(st.just(key) | TRICKY)
+    etag = draw(st.just("0" * 32) | st.just("635b434187cea0bb4d320073e536fe6d-2") | USUAL)
+    return replace(pointer, path=path, key=key, uri=uri, etag=etag)
 
 
 @given(POINTERS)
@@ -187,6 +208,50 @@ def test_a_file_reads_alike_in_every_yaml_reader(pointer, hide_key):
     assert dict(YAML(typ="safe", pure=True).load(io.BytesIO(data))) == flat
 
 
+@settings(max_examples=500, deadline=None)
+@given(
+    st.lists(usual_pointers() | POINTERS, max_size=4),
+    st.sampled_from(["https://data.example.org:8888/s/a/", "http://[::1]/s/a~b/", "no", ""]),
+)
+@example([Pointer("no", "on", "no", "s3://b/no", 1)], "https://data.example.org/")
+@example([Pointer("aaaaaa", "s", "aaaaaa", "1aaaaaa", 1)], "https://data.example.org/")
+@example([Pointer("zzzzzz", "s", "zzzzzz", "1zzzzzz", 1)], "https://data.example.org/")
+@example([Pointer("zzzzzz", "s", "zzzzzz", "zzzzzz", 1)], "1")
+@example([Pointer("aaaaaa", "s", "aaaaaa", "s3://b/other", 1)], "https://data.example.org/")
+@example([Pointer("aaaaaa", "", "aaaaaa", "s3://b/aaaaaa", 1)], "https://data.example.org/")
+@example([Pointer("aaa@aa", "s", "aaa@aa", "s3://b/aaa@aa", 1)], "https://data.example.org/")
+@example([Pointer("aaa\nsize: 5", "s", "aaaaaa", "s3://b/aaaaaa", 1)], "https://data.example.org/")
+def test_many_files_in_a_row_are_as_those_written_one_by_one(pointers, base):
+    def url_of(path):
+        return base + "files/" + quote(path, safe="/")
+
+    writer = PointerFiles(package="team/mix", version="3", url_of=url_of)
+    for pointer in pointers * 2:
+        alone = pointer_file(pointer, package="team/mix", version="3", url=url_of(pointer.path))
+        assert writer.write(pointer) == alone
+
+
+def test_the_usual_pointer_is_not_written_slowly(monkeypatch):
+    pointer = Pointer(
+        "img/two.tif",
+        "lake",
+        "img/two.tif",
+        "s3://bucket/raw/img/two.tif",
+        3,
+        modified_s=1_754_042_400,
+        etag="635b434187cea0bb4d320073e536fe6d-2",
+        version_id="3HL4",
+        checksums={"md5": "635b"},
+        media_type="image/tiff",
+    )
+    writer = PointerFiles(package="mix", version="3", url_of="https://example.org/s/t/".__add__)
+    expected = writer.write(pointer)
+    monkeypatch.setattr(pointer_files, "pointer_file", lambda *_, **__: pytest.fail("slowly"))
+    assert writer.write(pointer) == expected
+    with pytest.raises(pytest.fail.Exception):
+        writer.write(replace(pointer, path="x: y"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -213,6 +278,9 @@ def test_files_are_small():
         parse_pointer_file(b"x" * 20_000)
     with pytest.raises(TooLargeError):
         pointer_file(Pointer("a", "s", "k", "u" * 20_000, 1), package="p", version="1")
+    writer = PointerFiles(package="p", version="1", url_of="https://example.org/".__add__)
+    with pytest.raises(TooLargeError):
+        writer.write(Pointer("aaaaaa", "s", "aaaaaa", "u" * 20_000 + "aaaaaa", 1))
     with pytest.raises(BadInputError, match="UTF-8"):
         parse_pointer_file(b"pointer: packager/v1\npath: \xff\n")
 
