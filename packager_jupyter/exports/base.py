@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
+
+from packager_jupyter.exports.footprints import Footprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,10 +85,13 @@ class Place:
         Address of the share, ending in ``/``; never signed.
     created_s : int or None
         When the version was published, Unix seconds; None where nothing says it.
+    footprints : Footprints
+        Where its images lie, as far as that is known; only for exports that ask for it.
     """
 
     base_url: str
     created_s: int | None = None
+    footprints: Footprints = field(default_factory=Footprints, repr=False, hash=False)
 
 
 def encode_path(path: str) -> str:

@@ -64,14 +64,20 @@ def read_pointer(pointer: Pointer, open_source: Callable[[str], Source]) -> Iter
     """
     source = open_source(pointer.source)
     try:
-        _look(source, pointer)
+        look(source, pointer)
         yield from _hashed(source, pointer)
-        _look(source, pointer)
+        look(source, pointer)
     except ObjectNotFoundError as error:
         raise object_gone(pointer.path) from error
 
 
-def _look(source: Source, pointer: Pointer) -> None:
+def look(source: Source, pointer: Pointer) -> None:
+    """Ask the storage whether the object is still the one that was published.
+
+    Raises
+    ------
+    ObjectChangedError, ObjectNotFoundError, StorageError
+    """
     if pointer.version_id is None and is_changed(pointer, source.stat(pointer.key)):
         raise object_changed(pointer.path)
 

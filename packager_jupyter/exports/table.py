@@ -18,6 +18,7 @@ from packager_jupyter.exports import (
     references,
     rocrate,
     stac,
+    stac_parquet,
     sums,
 )
 
@@ -50,6 +51,8 @@ class Export:
         Which files it cannot hold, and how it says so; empty when it holds all.
     is_inline : bool, default True
         Whether a browser may show it.
+    has_footprints : bool, default False
+        Whether it tells where images lie, which must be read before (`Place.footprints`).
     """
 
     name: str
@@ -59,6 +62,7 @@ class Export:
     reader: str
     left_out: str = ""
     is_inline: bool = True
+    has_footprints: bool = False
 
 
 EXPORTS: tuple[Export, ...] = (
@@ -156,7 +160,8 @@ EXPORTS: tuple[Export, ...] = (
         stac.collection,
         "STAC collection of the geospatial files",
         "`pystac`",
-        "files that are not geospatial; counts those without a date",
+        "files that are not geospatial; counts those without a date or a geometry",
+        has_footprints=True,
     ),
     Export(
         "stac/items.json",
@@ -165,5 +170,16 @@ EXPORTS: tuple[Export, ...] = (
         "STAC items of the geospatial files",
         "`pystac`",
         "files that are not geospatial, or have no date",
+        has_footprints=True,
+    ),
+    Export(
+        "stac/items.parquet",
+        "application/vnd.apache.parquet",
+        stac_parquet.items_parquet,
+        "STAC-GeoParquet: the STAC items that have a geometry",
+        "`stac-geoparquet`, GeoPandas, DuckDB",
+        "files that are not geospatial, or have no date or no geometry: counted in its metadata",
+        is_inline=False,
+        has_footprints=True,
     ),
 )

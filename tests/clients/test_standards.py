@@ -9,8 +9,18 @@ import urllib.request
 
 import pytest
 
-from clients.sharing import METADATA, found_in, make_shared, make_small, run, storage_for
+from clients.sharing import (
+    METADATA,
+    STORED,
+    SharedPackage,
+    found_in,
+    make_shared,
+    make_small,
+    run,
+    storage_for,
+)
 from peers.pytools import tool_environment
+from previews.test_georeference import CORNER, KEYS, SCALE, TIE, keys_of, tiff
 
 FILES = {
     "data/one.csv": b"a,b\n1,2\n",
@@ -349,3 +359,102 @@ def test_stac_without_maps(bare, require_tools, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert (found["faults"], found["assets"]) == ([], {})
+
+
+# -- STAC-GeoParquet ------------------------------------------------------------------------------
+
+PARQUET = """
+import io, json, sys, urllib.request
+import pyarrow.parquet as pq
+import pystac
+from pystac.validation.local_validator import LocalValidator
+from stac_geoparquet.arrow import stac_table_to_items
+
+def get(name):
+    with urllib.request.urlopen(sys.argv[1] + name) as answer:
+        return answer.read()
+
+def plain(value):
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items() if v is not None}
+    if isinstance(value, str):  # the reader writes the same second with its fraction
+        return value.replace(".000000Z", "Z")
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+table = pq.read_table(io.BytesIO(get("stac/items.parquet")))
+told = json.loads(get("stac/items.json"))
+validator = LocalValidator()
+collection = json.loads(get("stac/collection.json"))
+faults = list(validator.collection_validator().iter_errors(collection))
+faults += [f for i in told["features"] for f in validator.item_validator().iter_errors(i)]
+pystac.ItemCollection.from_dict(told)
+print(json.dumps({
+    "faults": [str(fault) for fault in faults],
+    "told": told,
+    "rows": [plain(item) for item in stac_table_to_items(table)],
+    "extent": collection["extent"]["spatial"]["bbox"],
+    "counts": json.loads(table.schema.metadata[b"packager:footprints"]),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def maps(registry, request):
+    """Return a package of GeoTIFFs on a real S3 server."""
+    storage = storage_for("rgw", request)
+    utm = {SCALE: (10.0, 10.0, 0.0), TIE: (0.0, 0.0, 0.0, 4e5, 5e6, 0.0)}
+    across = {SCALE: (1.0, 1.0, 0.0), TIE: (0.0, 0.0, 0.0, 170.0, 10.0, 0.0)}
+    files = {
+        "a/plain.tif": tiff({KEYS: keys_of(4326), **CORNER}),
+        "a/big 1%.tiff": tiff({KEYS: keys_of(4326), **CORNER}, bigtiff=True, byteorder=">"),
+        "across.tif": tiff({KEYS: keys_of(4326), **across}),
+        "utm.tif": tiff({KEYS: keys_of(32633, is_projected=True), **utm}),
+        "no place.tif": tiff({}),
+        "changed.tif": tiff({KEYS: keys_of(4326), **CORNER}),
+        "roads.geojson": b"{}",
+    }
+    for key, data in files.items():
+        storage.put(key, data)
+    registry.services.sources.add("maps", credential=STORED, **storage.connection)
+    draft = registry.services.packages.create("maps", **METADATA)
+    draft.add("maps", [""])
+    draft.publish(now_s=1_700_000_000)
+    storage.put("changed.tif", tiff({KEYS: keys_of(4326), **across}))
+    return SharedPackage(registry, "maps", files)
+
+
+def test_stac_geoparquet_gives_the_items_back(maps, require_tools, tmp_path):
+    done = python(require_tools("stac"), PARQUET, tmp_path, maps.link())
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    told = {one["properties"]["title"]: one for one in found["told"]["features"]}
+    rows = {one["properties"]["title"]: one for one in found["rows"]}
+    assert set(told) == set(maps.expected)
+    assert set(rows) == {"a/plain.tif", "a/big 1%.tiff", "across.tif"}
+    assert rows == {title: told[title] for title in rows}
+    assert told["a/plain.tif"]["bbox"] == told["a/big 1%.tiff"]["bbox"] == [10, 40, 20, 50]
+    assert told["across.tif"]["bbox"] == [170, -30, -170, 10]
+    assert told["across.tif"]["geometry"]["type"] == "MultiPolygon"
+    assert told["utm.tif"]["properties"]["proj:code"] == "EPSG:32633"
+    assert told["utm.tif"]["properties"]["proj:bbox"] == [4e5, 4_999_600, 400_200, 5e6]
+    for title in set(told) - set(rows):
+        assert told[title]["geometry"] is None
+        assert "bbox" not in told[title]
+    assert "proj:code" not in told["changed.tif"]["properties"]
+    assert found["extent"] == [[-180, -90, 180, 90]]
+    assert found["counts"] == found["told"]["packager:footprints"] == {
+        "items": 7,
+        "with_geometry": 3,
+        "other_reference_system": 1,
+        "not_read_yet": 0,
+        "place_unknown": 3,
+        "without_date": 0,
+    }  # fmt: skip
+
+
+def test_stac_geoparquet_without_maps(bare, require_tools, tmp_path):
+    done = python(require_tools("stac"), PARQUET, tmp_path, bare.link())
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["counts"]["items"]) == ([], 0)

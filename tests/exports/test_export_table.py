@@ -31,7 +31,7 @@ HOSTILE_METADATA = Metadata(
 )
 ROWS = pytest.mark.parametrize("row", EXPORTS, ids=lambda row: row.name)
 WITHOUT_FILES = {"datacite.json", "stac/collection.json"}
-SOME_FILES = {"stac/items.json"}
+SOME_FILES = {"stac/items.json", "stac/items.parquet"}
 BY_NAME = {row.name: row for row in EXPORTS}
 
 
@@ -73,7 +73,7 @@ def _entity(found):
 
 @ROWS
 def test_an_empty_package_is_no_error(row):
-    text = made(row.name, Contents()).decode()
+    text = made(row.name, Contents())
     if row.media_type in {"application/json", "application/ld+json", "application/geo+json"}:
         assert isinstance(json.loads(text), dict)
 
@@ -82,7 +82,8 @@ def test_an_empty_package_is_no_error(row):
 def test_a_long_list_comes_in_batches(row):
     many = Contents([pointer(f"f{n:06}.tif", md5=MD5) for n in range(6000)])
     batches = list(row.make(many, PLACE))
-    assert len(batches) > 2 or row.name in WITHOUT_FILES
+    # None of these files was read, so no item has the geometry that Parquet needs.
+    assert len(batches) > 2 or row.name in {*WITHOUT_FILES, "stac/items.parquet"}
     assert max(map(len, batches)) < 200_000
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from packager_jupyter.errors import BadInputError, BusyError
 from packager_jupyter.exports.archive import PointerArchive
 from packager_jupyter.exports.base import Place
 from packager_jupyter.exports.content_zip import ContentArchive, ContentLimits
+from packager_jupyter.exports.footprints import Footprints
 from packager_jupyter.exports.reading import read_pointer
 from packager_jupyter.server.query import parse_query
 from packager_jupyter.server.share.base import ShareHandler
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.version import Version
     from packager_jupyter.shares.model import Share
 
-FORMAT = "list-2"
+FORMAT = "list-3"
 CONTENT_AT_ONCE = 4
 
 
@@ -54,8 +56,12 @@ class ListHandler(CreatedHandler):
         opened = await self.visit(share)
         version = await self.version(opened)
         export = self.export
-        place = Place(self.share_url, await self.created_s(version))
-        text = f"{FORMAT} {export.name} {version.digest} {version.name}@{version.version} {place}"
+        known = await self._footprints(version) if export.has_footprints else Footprints()
+        place = Place(self.share_url, await self.created_s(version), known)
+        text = (
+            f"{FORMAT} {export.name} {version.digest} {version.name}@{version.version} {place} "
+            f"{known.mark()}"
+        )
         sending = Sending(
             self,
             filename=export.name.replace("/", "-"),
@@ -67,6 +73,14 @@ class ListHandler(CreatedHandler):
         await sending.send_all(lambda: export.make(version, place))
 
     head = get
+
+    async def _footprints(self, version: Version) -> Footprints:
+        """Return where images lie, reading some more of them; few requests read at a time."""
+        state = self.state
+        read = partial(state.footprint_reader.read, version, self.services.sources.open)
+        return await state.footprints.load(
+            version.digest, lambda: state.footprinting.run(lambda: self.call(read))
+        )
 
 
 def list_handler(export: Export) -> type[ListHandler]:

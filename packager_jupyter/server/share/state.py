@@ -10,12 +10,14 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
+from packager_jupyter.exports.footprint_reading import FootprintReader
 from packager_jupyter.server.share.ahead import ReadAhead
 from packager_jupyter.server.share.gitserve import UploadPacks
 from packager_jupyter.server.share.memory import Memory
 from packager_jupyter.server.share.turns import Turns
 
 if TYPE_CHECKING:
+    from packager_jupyter.exports.footprints import Footprints
     from packager_jupyter.exports.git.repos import GitRepo
     from packager_jupyter.exports.zip import ZipPlan
     from packager_jupyter.packages.pointer import Pointer
@@ -31,6 +33,9 @@ SIGNER_S = 30.0
 REMEMBERED = 40_000
 PREVIEWS_AT_ONCE = 3
 PREVIEWS_WAITING = 30
+FOOTPRINTS_S = 2.0
+FOOTPRINTS_AT_ONCE = 2
+FOOTPRINTS_WAITING = 30
 
 
 class ShareState:
@@ -53,6 +58,12 @@ class ShareState:
         self.texts: Memory[str] = Memory(64)
         self.previews: Memory[Preview] = Memory(32)
         self.previewing = Turns(PREVIEWS_AT_ONCE, waiting=PREVIEWS_WAITING, what="previews")
+        # The reader remembers what it read; this, what one client's requests in a row are told.
+        self.footprint_reader = FootprintReader()
+        self.footprints: Memory[Footprints] = Memory(8, life_s=FOOTPRINTS_S)
+        self.footprinting = Turns(
+            FOOTPRINTS_AT_ONCE, waiting=FOOTPRINTS_WAITING, what="footprints of images"
+        )
         # Stands in remembered texts for what differs between visitors; nobody can write it.
         self.images_mark = f"images-{secrets.token_hex(16)}/"
 
