@@ -42,9 +42,9 @@ def stage(
 
     With --as files every file is fetched, as 'packager get' does. With --as git-annex or dvc DIR
     becomes a repository (a clone) whose tool fetches the files from the storage; inside a
-    git-annex repository DIR becomes a part of it, as one commit. With --as bagit DIR is a bag whose
-    fetch.txt names the files, with --as ro-crate a crate that names them. But for files, DIR must
-    be new or empty.
+    git-annex repository or a DVC project DIR becomes a part of it, as one commit. With --as bagit
+    DIR is a bag whose fetch.txt names the files, with --as ro-crate a crate that names them. But
+    for files, DIR must be new or empty.
     """
     from pathlib import Path
 

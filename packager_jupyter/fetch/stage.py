@@ -58,14 +58,19 @@ class Stager:
     url : str
         The share's link, or any address below it.
     password : str, optional
+
+    Attributes
+    ----------
+    base : str
+        The share's own address, ending in ``/``; it may hold a secret.
     """
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
-        self._base = base_of(url)
+        self.base = base_of(url)
         self._environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
         if password:
             # Bound to the share's address, so that no storage gets it from git.
-            pairs = {f"http.{self._base}.extraHeader": f"X-Share-Token: {password}"}
+            pairs = {f"http.{self.base}.extraHeader": f"X-Share-Token: {password}"}
             self._environment |= _settings(pairs, self._environment)
 
     def stage(self, kind: str, folder: Path) -> Staged:
@@ -107,7 +112,7 @@ class Stager:
         """Clone the repository ``name.git`` of the share."""
         existed = folder.exists()
         try:
-            self.check(["git", "clone", "-q", "--", f"{self._base}{name}.git", str(folder)])
+            self.check(["git", "clone", "-q", "--", f"{self.base}{name}.git", str(folder)])
         except BaseException:
             if not existed:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -126,15 +131,11 @@ class Stager:
                 f"{around} is a git repository without git-annex.",
                 remedy="Run 'git annex init' in it, or stage into a folder outside of it.",
             )
-        if self._run([*git, "diff", "--cached", "--quiet"]).returncode:
-            raise ConflictError(
-                f"{around} has staged changes, which would become part of the same commit.",
-                remedy="Commit or unstage them first.",
-            )
-        mark = hashlib.sha256(self._base.encode()).hexdigest()[:8]
+        self.refuse_staged(around)
+        mark = hashlib.sha256(self.base.encode()).hexdigest()[:8]
         remote, below = f"packager-{mark}", folder.relative_to(around.resolve()).as_posix()
         if self._run([*git, "remote", "get-url", remote]).returncode:
-            self.check([*git, "remote", "add", "--", remote, f"{self._base}repo.git"])
+            self.check([*git, "remote", "add", "--", remote, f"{self.base}repo.git"])
         self.check([*git, "fetch", "-q", remote])
         try:
             self.check([*git, "read-tree", f"--prefix={below}/", "-u", f"{remote}/main"])
@@ -150,25 +151,44 @@ class Stager:
 
     def dvc(self, folder: Path, around: Path | None) -> Staged:
         """Stage for DVC."""
+        from packager_jupyter.fetch.stage_dvc import find_project, stage_into
+
+        project = find_project(folder, around)
+        if project is not None:
+            stage_into(self, folder, project)
+            return Staged(folder, project.root, False, (f"cd {folder}", "dvc pull -R ."))
         if around is not None:
             raise BadInputError(
-                f"{folder} lies in the git repository {around}.",
-                remedy="Stage into a folder outside of it, or run 'dvc import' in it with the "
-                "share's dvc.git.",
+                f"{around} is a git repository without DVC.",
+                remedy="Run 'dvc init' in it and commit that, or stage into a folder outside of "
+                "it.",
             )
         self.clone("dvc", folder)
         return Staged(folder, folder, True, (f"cd {folder}", "dvc pull"))
 
-    def check(self, command: list[str]) -> None:
-        """Run a program that has to succeed; raises `ToolFailedError`."""
+    def refuse_staged(self, repository: Path) -> None:
+        """Raise `ConflictError` when a commit would take more than what is staged here."""
+        if not self.succeeds(["git", "-C", str(repository), "diff", "--cached", "--quiet"]):
+            raise ConflictError(
+                f"{repository} has staged changes, which would become part of the same commit.",
+                remedy="Commit or unstage them first.",
+            )
+
+    def succeeds(self, command: list[str]) -> bool:
+        """Run a program whose answer is how it ends."""
+        return self._run(command).returncode == 0
+
+    def check(self, command: list[str]) -> bytes:
+        """Run a program that has to succeed, return what it wrote; raises `ToolFailedError`."""
         done = self._run(command)
         if done.returncode:
-            said = done.stderr.decode(errors="replace").replace(self._base, "[share]/")
+            said = done.stderr.decode(errors="replace").replace(self.base, "[share]/")
             raise ToolFailedError(
                 f"{command[0]} could not stage the share.",
                 remedy="The details say why. Check the link, and the password if it has one.",
                 details=said.strip()[-_SAID_CHARACTERS:],
             )
+        return done.stdout
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(  # noqa: S603  # a list, no shell

@@ -183,3 +183,19 @@ def git_environment(env: dict[str, str]) -> dict[str, str]:
     pairs = {f"GIT_CONFIG_KEY_{at}": key for at, key in enumerate(settings)}
     values = {f"GIT_CONFIG_VALUE_{at}": value for at, value in enumerate(settings.values())}
     return env | pairs | values | {"GIT_CONFIG_COUNT": str(len(settings)), "LC_ALL": "C.UTF-8"}
+
+
+def dvc_environment(env: dict[str, str], bin_folder: Path) -> dict[str, str]:
+    """Return variables with which DVC is found and keeps to itself."""
+    found = git_environment(env)
+    path = f"{bin_folder}:{found['PATH']}"
+    return found | {"PATH": path, "DVC_NO_ANALYTICS": "1", "CI": "true"}
+
+
+def pulled_by_dvc(shared: GitShare) -> dict[str, bytes]:
+    """Return what DVC's layout holds once everything is pulled."""
+    found = dict(ATTACHMENTS)
+    for path, data in shared.files.items():
+        has_md5 = path in shared.known("md5")
+        found[f"{'data' if has_md5 else 'unhashed'}/{path}"] = data
+    return found

@@ -7,13 +7,13 @@ import json
 import pytest
 
 from clients.gitshares import (
-    ATTACHMENTS,
     PASSWORD,
     REFUSED,
     UNHASHED,
+    dvc_environment,
     files_in,
-    git_environment,
     make_share,
+    pulled_by_dvc,
     run,
 )
 
@@ -31,22 +31,7 @@ def plain(request, registry):
 
 @pytest.fixture(scope="module")
 def env(registry, require_tools):
-    """Return the variables with which DVC is found and keeps to itself."""
-    found = git_environment(registry.environment())
-    return found | {
-        "PATH": f"{require_tools('dvc')}:{found['PATH']}",
-        "DVC_NO_ANALYTICS": "1",
-        "CI": "true",
-    }
-
-
-def expected(shared):
-    """Return what a clone holds once everything is pulled."""
-    found = dict(ATTACHMENTS)
-    for path, data in shared.files.items():
-        has_md5 = path in shared.known("md5")
-        found[f"{'data' if has_md5 else 'unhashed'}/{path}"] = data
-    return found
+    return dvc_environment(registry.environment(), require_tools("dvc"))
 
 
 def pulled(folder):
@@ -63,7 +48,7 @@ def test_clone_and_pull(shared, env, tmp_path):
     run(["git", "clone", "-q", f"{shared.url()}dvc.git", "ocean"], cwd=tmp_path, env=env)
     ocean = tmp_path / "ocean"
     run(["dvc", "pull"], cwd=ocean, env=env)
-    assert pulled(ocean) == expected(shared)
+    assert pulled(ocean) == pulled_by_dvc(shared)
     assert "up to date" in run(["dvc", "status", "data.dvc"], cwd=ocean, env=env)
     left_out = (ocean / "LEFT-OUT.txt").read_text()
     assert left_out.count("\t") == len(REFUSED)
@@ -84,7 +69,7 @@ def test_a_password(plain, env, tmp_path, way):
             secret = ["dvc", "remote", "modify", "--local", remote, "password", PASSWORD]
             run(secret, cwd=ocean, env=env)
     run(["dvc", "pull", "-q"], cwd=ocean, env=env)
-    assert pulled(ocean) == expected(plain)
+    assert pulled(ocean) == pulled_by_dvc(plain)
 
 
 def test_get_import_and_the_api(plain, env, tmp_path):

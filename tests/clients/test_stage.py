@@ -120,8 +120,10 @@ def test_dvc(shared, env, tmp_path, require_tools):
     with_dvc = env | {"PATH": f"{require_tools('dvc')}:{env['PATH']}"}
     run(["dvc", "pull", "-q", "data/top.bin"], cwd=tmp_path / "ocean", env=with_dvc)
     assert (tmp_path / "ocean" / "data" / "top.bin").read_bytes() == shared.files["top.bin"]
-    said, _ = stage(tmp_path / "ocean", env, shared.url(), "in", "--as", "dvc", code=1)
-    assert "dvc import" in said["remedy"]
+    run(["git", "init", "-q", "plain"], cwd=tmp_path, env=env)
+    said, _ = stage(tmp_path / "plain", env, shared.url(), "in", "--as", "dvc", code=1)
+    assert "dvc init" in said["remedy"]
+    assert [path.name for path in (tmp_path / "plain").iterdir()] == [".git"]
 
 
 def test_files(shared, env, tmp_path):

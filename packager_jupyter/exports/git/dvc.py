@@ -33,7 +33,7 @@ OBJECTS = "objects"
 _NO_TAG = "DVC needs an MD5 or an ETag, and neither is known"
 _DVC_FILE = "DVC takes a name with this ending for a file of its own"
 _PRIVATE = b"/config.local\n/tmp\n/cache\n"
-_ONLY_DVC_FILES = b"*\n!*/\n!*.dvc\n!.gitignore\n"
+ONLY_DVC_FILES = b"*\n!*/\n!*.dvc\n!.gitignore\n"
 
 
 class DvcLayout:
@@ -101,7 +101,7 @@ class DvcLayout:
             yield file(f"{data}.dvc", listing.output(data))
             yield file(".gitignore", f"/{data}\n".encode())
         if has_imports:
-            yield file(f"{unhashed}/.gitignore", _ONLY_DVC_FILES)
+            yield file(f"{unhashed}/.gitignore", ONLY_DVC_FILES)
         yield left_out_file(step, left_out)
 
 
