@@ -83,6 +83,7 @@ def test_a_matrix_may_turn_the_image():
         {KEYS: keys_of(4326), **CORNER, SCALE: (0.0, 1.0, 0.0)},
         {KEYS: keys_of(4326), **CORNER, TIE: (0.0,) * 12},
         {KEYS: (1, 1, 0, 9, 1024), **CORNER},
+        {KEYS: (*keys_of(4326), *(9, 0, 1, 1) * 600), **CORNER},
     ],
 )
 def test_what_does_not_add_up_is_no_place(tags):
