@@ -20,7 +20,7 @@ from packager_jupyter.errors import (
     ToolFailedError,
     ToolMissingError,
 )
-from packager_jupyter.fetch.share import base_of
+from packager_jupyter.fetch.share import ShareOrigin, base_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +67,7 @@ class Stager:
 
     def __init__(self, url: str, *, password: str | None = None) -> None:
         self.base = base_of(url)
+        self._password = password
         self._environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
         if password:
             # Bound to the share's address, so that no storage gets it from git.
@@ -165,6 +166,10 @@ class Stager:
             )
         self.clone("dvc", folder)
         return Staged(folder, folder, True, (f"cd {folder}", "dvc pull"))
+
+    def origin(self) -> ShareOrigin:
+        """Return the share for single documents; close it."""
+        return ShareOrigin(self.base, password=self._password)
 
     def refuse_staged(self, repository: Path) -> None:
         """Raise `ConflictError` when a commit would take more than what is staged here."""

@@ -6,8 +6,10 @@ default remote stays what it was. The output says ``push: false``, so ``dvc push
 own files alone.
 
 What comes is from a stranger, and a project trusts what lies in it: ``dvc repro`` runs the commands
-of any ``dvc.yaml``, an output may name any path. So a ``.dvc`` file must read exactly as our server
-writes it, and nothing else that git or DVC obeys is let in.
+of any ``dvc.yaml``, an output may name any path, and DVC follows a ``..`` in the list of a
+directory. So a ``.dvc`` file must read exactly as our server writes it, the list is read before DVC
+does (it is known by its MD5, so it stays the same), and nothing else that git or DVC obeys is let
+in.
 
 The secret of a capability link stands in ``.dvc/config.local`` alone, which git ignores.
 """
@@ -19,24 +21,29 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import unquote
 
-from packager_jupyter.errors import BadInputError, ConflictError, StorageError
+import orjson
+
+from packager_jupyter.errors import BadInputError, ConflictError, StorageError, TooLargeError
 from packager_jupyter.exports.git.dvc import ONLY_DVC_FILES, OWN, yaml_text
 from packager_jupyter.exports.git.names import git_refusal
 from packager_jupyter.fetch.dvc_config import DvcConfig
 from packager_jupyter.io import write_atomic
+from packager_jupyter.packages.names import check_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from packager_jupyter.fetch.share import ShareOrigin
     from packager_jupyter.fetch.stage import Stager
 
 _OUTPUT = re.compile(
-    rb"outs:\n- md5: [0-9a-f]{32}\.dir\n  size: [0-9]+\n  nfiles: [0-9]+\n  hash: md5\n"
+    rb"outs:\n- md5: (?P<md5>[0-9a-f]{32})\.dir\n  size: [0-9]+\n  nfiles: [0-9]+\n  hash: md5\n"
     rb"  path: (?P<name>[a-z0-9-]+)\n"
 )
 _IMPORT = re.compile(
@@ -45,6 +52,9 @@ _IMPORT = re.compile(
     rb"  size: [0-9]+\n  hash: checksum\nouts:\n- path: (?P<out>[^\n]+)\n  hash: md5\n"
 )
 _PRIVATE_MODE = 0o600
+_CHUNK_BYTES = 1024 * 1024
+MAX_LIST_BYTES = 1024**3
+"""Of the list of a directory, which DVC itself holds in memory: some ten million files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,8 @@ def stage_into(stager: Stager, folder: Path, project: DvcProject) -> None:
         asks_password = b"ask_password = true" in (clone / ".dvc" / "config").read_bytes()
         with _Undo(stager, folder, project) as undo:
             names = _put_remotes(stager.base, project, asks_password=asks_password)
-            paths = _adapt(clone, paths, names)
+            with closing(stager.origin()) as origin:
+                paths = _adapt(origin, clone, paths, names)
             folder.parent.mkdir(parents=True, exist_ok=True)
             clone.replace(folder)
             undo.has_folder = True
@@ -173,7 +184,7 @@ class _Undo:
     def __init__(self, stager: Stager, folder: Path, project: DvcProject) -> None:
         self._stager, self._folder, self._project = stager, folder, project
         self._kept = {
-            path: path.read_bytes() if path.exists() else None
+            path: (path.read_bytes(), path.stat().st_mode & 0o777) if path.exists() else None
             for path in (project.config, project.local)
         }
         self._missing = [one for one in (folder, *folder.parents) if not one.exists()]
@@ -186,11 +197,11 @@ class _Undo:
         if kind is None:
             return
         self._restore_folders()
-        for path, data in self._kept.items():
-            if data is None:
+        for path, kept in self._kept.items():
+            if kept is None:
                 path.unlink(missing_ok=True)
-            elif path.read_bytes() != data:
-                write_atomic(path, data, mode=path.stat().st_mode & 0o777)
+            else:
+                write_atomic(path, kept[0], mode=kept[1])
         if self._project.git is not None:
             git = ["git", "--literal-pathspecs", "-C", str(self._project.git)]
             folder, config = str(self._folder), str(self._project.config)
@@ -239,7 +250,7 @@ def _secret_of(base: str) -> str:
     return f"{tilde}{secret}"
 
 
-def _adapt(clone: Path, paths: list[str], names: _Names) -> list[str]:
+def _adapt(origin: ShareOrigin, clone: Path, paths: list[str], names: _Names) -> list[str]:
     """Make a clone of ``dvc.git`` what a project may hold; return the paths of its files."""
     shutil.rmtree(clone / ".dvc")
     paths = [path for path in paths if not path.startswith(".dvc/")]
@@ -254,7 +265,9 @@ def _adapt(clone: Path, paths: list[str], names: _Names) -> list[str]:
                 (clone / path).write_bytes(_import(path, text, names))
                 ignored[path.partition("/")[0]] = ONLY_DVC_FILES
             else:
-                (clone / path).write_bytes(_output(path, text, names))
+                output, md5 = _output(path, text, names)
+                _check_list(origin, md5)
+                (clone / path).write_bytes(output)
                 ignored[""] = ignored.get("", b"") + f"/{path.removesuffix('.dvc')}\n".encode()
     for path in paths:
         top, _, name = path.rpartition("/")
@@ -279,11 +292,32 @@ def _files(clone: Path) -> Iterator[str]:
             yield (Path(folder) / name).relative_to(clone).as_posix()
 
 
-def _output(path: str, text: bytes, names: _Names) -> bytes:
+def _check_list(origin: ShareOrigin, md5: str) -> None:
+    """Check that the list of a directory names files below it alone."""
+    hashed, text = hashlib.md5(usedforsecurity=False), bytearray()
+    with origin.document(f"dvc/files/md5/{md5[:2]}/{md5[2:]}.dir") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            hashed.update(chunk)
+            text += chunk
+            if len(text) > MAX_LIST_BYTES:
+                raise TooLargeError(
+                    "The share's list of files is longer than a project can take.",
+                    remedy="Stage into a folder outside of the project.",
+                )
+    try:
+        paths = [check_path(row["relpath"]) for row in orjson.loads(text)]
+    except (ValueError, KeyError, TypeError, BadInputError):
+        raise _foreign(f"{md5}.dir") from None
+    if hashed.hexdigest() != md5 or any(git_refusal(path, OWN) for path in paths):
+        raise _foreign(f"{md5}.dir")
+
+
+def _output(path: str, text: bytes, names: _Names) -> tuple[bytes, str]:
     found = _OUTPUT.fullmatch(text)
     if found is None or found["name"].decode() != path.removesuffix(".dvc"):
         raise _foreign(path)
-    return text + f"  remote: {names.objects}\n  push: false\n".encode()
+    added = f"  remote: {names.objects}\n  push: false\n".encode()
+    return text + added, found["md5"].decode()
 
 
 def _import(path: str, text: bytes, names: _Names) -> bytes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -53,7 +55,14 @@ def state(folder, env):
     """Return everything that a stage that fails must leave alone."""
     files = {p: d for p, d in files_in(folder).items() if not p.startswith(".dvc/tmp/")}
     folders = {str(p) for p in folder.iterdir()}
-    return files, folders, git(folder, env, "status", "--porcelain"), git(folder, env, "log", "-1")
+    modes = {str(p): p.stat().st_mode for p in (folder / ".dvc").iterdir() if p.is_file()}
+    return (
+        files,
+        folders,
+        modes,
+        git(folder, env, "status", "--porcelain"),
+        git(folder, env, "log", "-1"),
+    )
 
 
 def data_in(folder):
@@ -144,6 +153,7 @@ def test_a_password(shared, env, mine):
 
 def test_what_fails_changes_nothing(shared, env, mine):
     link = shared.url(password=PASSWORD)
+    (mine / ".dvc" / "config.local").write_text("[cache]\n    type = copy\n")
     before = state(mine, env)
     hook = mine / ".git" / "hooks" / "pre-commit"  # the commit, the last step, fails
     hook.write_text("#!/bin/sh\nls in/ocean >&2\nexit 1\n")
@@ -187,7 +197,20 @@ IMPORT = (
     'frozen: true\ndeps:\n- path: {0}\n  checksum: "\\"tag\\""\n  size: 1\n'
     "  hash: checksum\nouts:\n- path: {1}\n  hash: md5\n"
 )
-MD5 = "0" * 32
+
+
+def list_of(*paths):
+    return json.dumps([{"md5": "0" * 32, "relpath": path} for path in paths]).encode()
+
+
+def md5_of(text):
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+ELSEWHERE, OF_GIT, NO_LIST = list_of("a", "../../pwned"), list_of("x/.git/config"), b"{}}"
+LISTS = {md5_of(text): text for text in (list_of("a"), ELSEWHERE, OF_GIT, NO_LIST)}
+MD5 = md5_of(list_of("a"))
+LISTS["f" * 32] = list_of("a")
 GOOD = {
     ".dvc/config": "[core]\n",
     ".dvcignore": "",
@@ -214,6 +237,10 @@ def strange_share(folder, env, files, links):
     git(work, env, "commit", "-q", "-m", "strange")
     git(folder, env, "clone", "-q", "--bare", "work", "served/s/abc/dvc.git")
     git(folder / "served/s/abc/dvc.git", env, "update-server-info")
+    for md5, text in LISTS.items():
+        place = folder / "served/s/abc/dvc/files/md5" / md5[:2] / f"{md5[2:]}.dir"
+        place.parent.mkdir(parents=True)
+        place.write_bytes(text)
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder / "served"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -233,6 +260,10 @@ STRANGE = {
     "a file that DVC obeys": {"sub/.dvcignore": "*\n"},
     "a command": {"data.dvc": "cmd: touch pwned\n" + GOOD["data.dvc"]},
     "an output elsewhere": {"data.dvc": OUTPUT.format(MD5, "../../own")},
+    "a list of files elsewhere": {"data.dvc": OUTPUT.format(md5_of(ELSEWHERE), "data")},
+    "a list of files of git": {"data.dvc": OUTPUT.format(md5_of(OF_GIT), "data")},
+    "no list": {"data.dvc": OUTPUT.format(md5_of(NO_LIST), "data")},
+    "another list": {"data.dvc": OUTPUT.format("f" * 32, "data")},
     "another output": {"data.dvc": OUTPUT.format(MD5, "README.md")},
     "an import to elsewhere": {"unhashed/a.dvc": IMPORT.format('"remote://files/a"', '"../../a"')},
     "an import of a file here": {"unhashed/a.dvc": IMPORT.format('"/etc/passwd"', '"a"')},
