@@ -32,6 +32,7 @@ from packager_jupyter.server.mount import mount, plain_class
 from packager_jupyter.server.registry.oci.sessions import UploadTable
 from packager_jupyter.server.routes import Route, Rule, root_routes, routes
 from packager_jupyter.server.standalone import TokenAuthenticator
+from packager_jupyter.server.turns import short_turns
 from packager_jupyter.shares.api_tokens import ApiTokens
 
 if TYPE_CHECKING:
@@ -231,13 +232,14 @@ async def _serve(
         # Only the main thread of a process can take signals; elsewhere whoever runs us stops us.
         with contextlib.suppress(RuntimeError, ValueError):
             loop.add_signal_handler(number, ended.set)
-    server.start()
-    announce(server)
-    try:
-        await ended.wait()
-        log.info("stopping: running answers have %d s to end", DRAIN_S)
-    finally:
-        await server.stop()
+    with short_turns():
+        server.start()
+        announce(server)
+        try:
+            await ended.wait()
+            log.info("stopping: running answers have %d s to end", DRAIN_S)
+        finally:
+            await server.stop()
 
 
 def _set_up_logging() -> None:
