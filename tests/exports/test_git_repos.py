@@ -167,9 +167,9 @@ GitRepos(pathlib.Path(sys.argv[1])).repo("repo", [Snapshot(Endless(["a"]), 1)])
 def test_a_killed_maker_leaves_nothing_that_counts_and_it_is_swept(tmp_path, request):
     tests = str(request.config.rootpath / "tests")
     command = [sys.executable, "-c", textwrap.dedent(ENDLESS), str(tmp_path), tests]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
     assert process.stdout.readline() == b"going\n"
-    process.send_signal(signal.SIGKILL)
+    os.killpg(process.pid, signal.SIGKILL)  # with its git, which would write on for a moment
     process.wait()
     process.stdout.close()
     [left] = [path for path in tmp_path.iterdir() if path.is_dir()]
