@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
@@ -191,13 +192,15 @@ class IndexCache:
 
     The file is only ever replaced by rename, so time, size and inode tell it apart, except when
     replacements fall into one tick of the file system's clock and the inode number is used again.
-    A file younger than such a tick is therefore held open, so that its inode stays taken.
+    A file younger than such a tick is therefore held open, so that its inode stays taken: at most
+    `_MAX_HELD` files, and none longer than the cache itself lives.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[Path, _Known] = OrderedDict()
         self._held: OrderedDict[Path, None] = OrderedDict()
+        weakref.finalize(self, _close_all, self._known)
 
     def load(self, path: Path, *, where: str) -> LayoutIndex:
         """Return the index at `path`, or an empty one when there is no file."""
@@ -276,6 +279,13 @@ class IndexCache:
             os.close(known.held)
             known.held = None
         self._held.pop(path, None)
+
+
+def _close_all(known: Mapping[Path, _Known]) -> None:
+    for one in known.values():
+        if one.held is not None:
+            os.close(one.held)
+            one.held = None
 
 
 def _stamp(stat: os.stat_result) -> Stamp:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -279,3 +280,18 @@ def test_skopeo_reads_and_writes_layouts(layout, push, tmp_path):
     assert b"".join(layout.read_blob("copied", layer.digest)) == b"payload"
     push("copied", "y", data=b"ours")
     assert layout.tag_names("copied") == ["x", "y"]
+
+
+def test_files_that_are_held_open_are_few_and_end_with_their_store(layout_push, tmp_path):
+    def held():
+        with os.scandir("/proc/self/fd") as found:
+            targets = [os.path.realpath(one.path) for one in found]
+        return [target for target in targets if target.startswith(str(tmp_path))]
+
+    push = type(layout_push)(LayoutStore(tmp_path))
+    for number in range(200):
+        push(f"repo{number}", "1")
+    assert 0 < len(held()) <= 64
+    del push
+    gc.collect()
+    assert held() == []
