@@ -21,19 +21,28 @@ async def test_a_deleted_version_is_gone_for_its_shares(host):
         "POST", "shares", {"package": "lab/gone", "version": "latest"}, status=201
     )
     latest = made["url"].partition("/s/")[2]
+    made = await host.api(
+        "POST",
+        "shares",
+        {"package": "lab/gone", "version": "2", "paths": ["README.md"]},
+        status=201,
+    )
+    part = made["url"].partition("/s/")[2]
 
     async def visit(link):
         return await host.fetch("GET", f"s/{link}manifest.jsonl", is_anonymous=True)
 
     assert (await visit(links["2"])).code == 200
     assert (await visit(latest)).code == 200
+    assert (await visit(part)).code == 200
 
     gone = await host.fetch("DELETE", "api/v1/packages/lab%2Fgone/versions/2")
     assert gone.code == 204
-    answer = await visit(links["2"])
-    assert answer.code in {404, 410}
-    assert b"lab/gone" not in answer.body
-    assert b"sha256" not in answer.body
+    for link in (links["2"], part):
+        answer = await visit(link)
+        assert answer.code in {404, 410}
+        assert b"lab/gone" not in answer.body
+        assert b"sha256" not in answer.body
     assert (await visit(links["1"])).code == 200
     assert (await visit(latest)).code == 200
     listed = await host.api("GET", "packages/lab%2Fgone/versions")

@@ -152,9 +152,7 @@ class OneVersionHandler(PackageHandler):
         """Delete one version for good."""
         now_s = int(time.time())
         await self.call(self.services.packages.delete_version, package, version, now_s=now_s)
-        state = share_state(self.settings)
-        state.pinned.forget((package, version))
-        state.latest.forget((package, "latest"))
+        share_state(self.settings).forget_version(package, version)
         await self.audit("package.delete_version", f"{package}@{version}")
         self.write_nothing()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -45,6 +45,11 @@ class Memory(Generic[V]):
     def forget(self, key: Hashable) -> None:
         """Forget one value."""
         self._values.pop(key, None)
+
+    def forget_where(self, is_gone: Callable[[Any], bool]) -> None:
+        """Forget every value whose key is `is_gone`."""
+        for key in [key for key in self._values if is_gone(key)]:
+            del self._values[key]
 
     async def load(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
         """Return the value, making it when needed: once, however many ask at the same time."""

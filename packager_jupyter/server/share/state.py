@@ -67,6 +67,12 @@ class ShareState:
         # Stands in remembered texts for what differs between visitors; nobody can write it.
         self.images_mark = f"images-{secrets.token_hex(16)}/"
 
+    def forget_version(self, package: str, version: str) -> None:
+        """Forget a version that was deleted, under whatever path filter it was shared."""
+        self.pinned.forget_where(lambda key: key[:2] == (package, version))
+        self.latest.forget_where(lambda key: key[0] == package)
+        self.repos.forget_where(lambda _key: True)
+
 
 def share_state(settings: dict[str, Any]) -> ShareState:
     """Return the memories of the server with these application `settings`."""
