@@ -25,6 +25,7 @@ class DebianPackage:
 
 
 FOR_TESTS = (
+    DebianPackage("apt", "fetches the OCI clients of later Debian releases"),
     DebianPackage("ceph-mon", "a real S3 server: its monitor"),
     DebianPackage("ceph-osd", "a real S3 server: its storage, in memory"),
     DebianPackage("radosgw", "a real S3 server: its gateway"),

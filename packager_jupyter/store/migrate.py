@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import func, select
+
 from packager_jupyter.errors import StoreCorruptError
 
 if TYPE_CHECKING:
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 SCRIPTS = Path(__file__).parent / "migrations"
+POSTGRES_LOCK = 0x7061636B61676572
+"""Key of the advisory lock under which one process at a time migrates (any number will do)."""
 
 
 def alembic_config() -> Config:
@@ -24,7 +28,7 @@ def alembic_config() -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run every missing migration in one transaction.
+    """Run every missing migration in one transaction; of several processes, one does.
 
     Raises
     ------
@@ -52,5 +56,8 @@ def upgrade(engine: Engine) -> None:
         engine.connect().execution_options(packager_write=True) as connection,
         connection.begin(),
     ):
+        if engine.dialect.name == "postgresql":
+            # Held to the end of the transaction; SQLite's own write lock has that effect.
+            connection.execute(select(func.pg_advisory_xact_lock(POSTGRES_LOCK)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
