@@ -1,9 +1,13 @@
-"""Under which name a server or library of one person keeps shares and jobs."""
+"""Under which name a server or library of one person keeps shares and jobs, and its audit."""
 
 from __future__ import annotations
 
 import getpass
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packager_jupyter.services import Services
 
 
 def local_owner() -> str:
@@ -18,3 +22,11 @@ def local_owner() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user id has no name
         return f"uid-{os.getuid()}"
+
+
+def audit_local(services: Services, action: str, subject: str) -> None:
+    """Record durably that the person who runs this process did `action` to `subject`.
+
+    The row has no address and no request: nothing came over a network.
+    """
+    services.audit.record(local_owner(), None, action, subject, "ok", None)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from packager_jupyter.shares.audience import ANYONE, WITHOUT_HOST
+from packager_jupyter.shares.audit import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from packager_jupyter.shares.model import CreatedShare
 
 LATEST = "latest"
+LOG_ROWS = 100
+"""How many rows of a share's audit come when nobody says otherwise."""
 CLEARED: dict[str, Any] = {"description": "", "paths": [], "audience": [ANYONE]}
 """What null means where a share always has a value."""
 
@@ -84,6 +88,31 @@ def change_share(
 def rotate_share(services: Services, share_id: str, *, owner: str, public_url: str) -> Any:
     """Give the share another link; the old one, its capability and all cookies end at once."""
     return shown_once(services.shares.rotate(share_id, owner), public_url=public_url)
+
+
+def share_log(
+    services: Services,
+    share_id: str,
+    *,
+    owner: str,
+    before_id: int | None = None,
+    limit: int = LOG_ROWS,
+) -> dict[str, Any]:
+    """Return who did what with a share, newest first, `limit` rows older than the row `before_id`.
+
+    Raises
+    ------
+    ShareNotFoundError
+        `owner` has no such share.
+    """
+    services.shares.get(share_id, owner)
+    limit = min(limit, MAX_ROWS)
+    services.audit.flush()
+    found = services.audit.rows(object=share_id, before_id=before_id, limit=limit)
+    items = [asdict(row) for _, row in found]
+    for item in items:
+        del item["object"]
+    return {"items": items, "cursor": str(found[-1][0]) if len(found) == limit else None}
 
 
 def shown_once(created: CreatedShare, *, public_url: str) -> dict[str, Any]:

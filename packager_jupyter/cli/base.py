@@ -83,6 +83,18 @@ class Session:
             self._services = Services.open(self.settings)
         return self._services
 
+    def audit(self, action: str, subject: str) -> None:
+        """Record durably that whoever runs this command did `action` to `subject`.
+
+        Parameters
+        ----------
+        action, subject : str
+            As the REST API records them.
+        """
+        from packager_jupyter.api.owner import audit_local
+
+        audit_local(self.services, action, subject)
+
     def __enter__(self) -> Self:
         return self
 

@@ -59,6 +59,7 @@ def create(
         max_project_bytes=max_project,
         max_feed_bytes=max_feed,
     )
+    session.audit("feed.create", path)
     session.out.result(spec.to_json(), f"Made {path}.")
     session.out.remark(
         f"Let a program publish to it: packager token create --scope {path}:publish",
@@ -106,5 +107,6 @@ def _limits(session: Session, spec: FeedSpec) -> str:
 def rm(session: Session, *, path: str) -> None:
     """Take a feed off the air; what it holds stays in the artifact store."""
     session.services.feeds.remove(path)
+    session.audit("feed.remove", path)
     session.out.result({"feed": path}, f"{path} is off the air.")
     session.out.remark(f"What it holds stays. To serve it again: packager feed create {path}")

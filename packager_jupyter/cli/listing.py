@@ -218,6 +218,8 @@ class _Signing:
             opened = self._session.services.sources.open(source)
             signer = opened.signer(ttl_s=self._ttl_s, self_url=base_url(self._session.settings).url)
             self._signers[source] = signer
+            if path is None:
+                self._session.audit("source.presign", source)
         row: dict[str, Any] = {"source": source, "key": key}
         if path is not None:
             row["path"] = path
@@ -229,6 +231,7 @@ def _package_targets(
     session: Session, ref: PackageRef
 ) -> Iterator[tuple[str, str, str | None, str | None]]:
     version = session.services.packages.version(ref.name, ref.version or "latest")
+    session.audit("package.presign", ref.name)
     for pointer in version.iter_pointers():
         yield pointer.source, pointer.key, pointer.path, pointer.version_id
 

@@ -68,6 +68,11 @@ def utc_minute(seconds: int | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def utc_second(seconds: int) -> str:
+    """Return ``2026-05-02 10:11:12`` (UTC)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def count_of(number: int, noun: str, plural: str | None = None) -> str:
     """Return ``1 file``, ``1,507 files``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

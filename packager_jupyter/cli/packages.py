@@ -40,6 +40,7 @@ def new(session: Session, /, name: str, **metadata: Any) -> None:
         authors=metadata["authors"],
         keywords=metadata["keywords"],
     )
+    session.audit("package.create", draft.name)
     session.out.result(
         {"name": draft.name, "folder": str(draft.folder)}, f"Made {draft.name} in {draft.folder}"
     )
@@ -264,6 +265,7 @@ def publish(session: Session, *, name: str, version: str | None, to: str | None)
     """
     draft = session.services.packages.draft(name)
     done = draft.publish(version, now_s=int(time.time()))
+    session.audit("package.publish", f"{name}@{done.version}")
     body = {
         "package": name,
         "version": done.version,
@@ -297,6 +299,7 @@ def rm_version(session: Session, *, ref: PackageRef) -> None:
     if ref.version is None:
         raise click.UsageError("Name the version: NAME@V.")
     session.services.packages.delete_version(ref.name, ref.version, now_s=int(time.time()))
+    session.audit("package.delete_version", f"{ref.name}@{ref.version}")
     session.out.result({"package": ref.name, "deleted": ref.version}, f"Deleted {ref}.")
 
 

@@ -1,4 +1,4 @@
-"""``share`` and ``shares ls|edit|rotate|link|revoke``: who may read a package, and until when.
+"""``share`` and ``shares ls|log|edit|rotate|link|revoke``: who may read a package, and until when.
 
 A password comes from standard input or is asked for; it never stands on the command line.
 """
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from packager_jupyter.cli.base import SessionCommand, SessionGroup, pass_session
-from packager_jupyter.cli.output import utc_minute
+from packager_jupyter.cli.base import SessionCommand, SessionGroup, page_options, pass_session
+from packager_jupyter.cli.output import printable, utc_minute, utc_second
 from packager_jupyter.cli.values import MOMENT, PACKAGE_REF
 from packager_jupyter.errors import BadInputError
 
@@ -109,6 +109,7 @@ def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **optio
         owner=local_owner(),
         **_given(options),
     )
+    session.audit("share.create", created.share.id)
     _show_links(session, created, base_url)
 
 
@@ -185,6 +186,43 @@ def _row(info: ShareInfo) -> list[str]:
     ]
 
 
+@shares.command("log")
+@click.argument("share_id", metavar="ID")
+@page_options
+@pass_session
+def shares_log(session: Session, *, share_id: str, limit: int | None, cursor: str | None) -> None:
+    """Show who did what with a share, the newest first: accesses, failures, changes."""
+    from packager_jupyter.api.shares import LOG_ROWS, share_log
+    from packager_jupyter.server.auth import local_owner
+
+    if cursor is not None and not (cursor.isascii() and cursor.isdecimal()):
+        raise click.UsageError("--cursor is what an earlier listing said.")
+    found = share_log(
+        session.services,
+        share_id,
+        owner=local_owner(),
+        before_id=None if cursor is None else int(cursor),
+        limit=limit or LOG_ROWS,
+    )
+    if session.out.is_json:
+        session.out.json(found)
+        return
+    rows = [
+        [
+            utc_second(row["at_s"]),
+            printable(row["principal"]),
+            row["ip"] or "-",
+            row["action"],
+            row["result"],
+            row["request_id"] or "-",
+        ]
+        for row in found["items"]
+    ]
+    session.out.table(["time (utc)", "who", "address", "what", "result", "request"], rows)
+    if found["cursor"]:
+        session.out.remark(f"There are more: go on with --cursor {found['cursor']}")
+
+
 @shares.command("revoke")
 @click.argument("share_id", metavar="ID")
 @pass_session
@@ -193,6 +231,7 @@ def shares_revoke(session: Session, *, share_id: str) -> None:
     from packager_jupyter.server.auth import local_owner
 
     info = session.services.shares.revoke(share_id, local_owner())
+    session.audit("share.revoke", share_id)
     session.out.result(
         info.to_json(),
         f"Revoked {info.id}, which shared {info.package} and was used {info.uses:,} times.",
@@ -238,7 +277,9 @@ def shares_edit(
         given["version"] = None if version == _LATEST else version
     if not given:
         raise click.UsageError("Say what to change; packager shares edit --help lists it.")
-    _show_links(session, session.services.shares.update(share_id, local_owner(), **given), base_url)
+    changed = session.services.shares.update(share_id, local_owner(), **given)
+    session.audit("share.update", share_id)
+    _show_links(session, changed, base_url)
 
 
 @shares.command("rotate")
@@ -249,7 +290,9 @@ def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> N
     """Give a share another link; the old one stops working at once."""
     from packager_jupyter.server.auth import local_owner
 
-    _show_links(session, session.services.shares.rotate(share_id, local_owner()), base_url)
+    rotated = session.services.shares.rotate(share_id, local_owner())
+    session.audit("share.rotate", share_id)
+    _show_links(session, rotated, base_url)
 
 
 @shares.command("link")
@@ -263,6 +306,7 @@ def shares_link(session: Session, *, share_id: str, base_url: str | None) -> Non
     from packager_jupyter.server.auth import local_owner
 
     segment = session.services.shares.link(share_id, local_owner())
+    session.audit("share.link", share_id)
     base = addresses.base_url(session.settings, given=base_url, share_token=segment)
     url = share_url(base.url, segment)
     session.out.result({"url": url}, url)

@@ -130,6 +130,7 @@ def source_add(session: Session, /, name: str, url: str, **options: Any) -> None
         credential=credential,
         secret=secret,
     )
+    session.audit("source.add", spec.name)
     session.out.result(spec.to_json(), f"Added source {spec.name}: {spec.url}")
     session.out.remark(f"Try it: packager source test {spec.name}")
 
@@ -207,6 +208,7 @@ class SourceTestFailedError(PackagerError):
 def source_rm(session: Session, name: str) -> None:
     """Forget the source NAME and its stored credential; the storage itself is not touched."""
     session.services.sources.remove(name)
+    session.audit("source.remove", name)
     session.out.result({"name": name, "is_removed": True}, f"Removed source {name}.")
 
 

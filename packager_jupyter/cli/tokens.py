@@ -45,6 +45,7 @@ def create(session: Session, *, scopes: tuple[str, ...], expires: int, descripti
         local_owner(), scopes=scopes, expires_in_s=expires, description=description
     )
     info = created.info
+    session.audit("token.create", info.id)
     session.out.result({"token": created.secret, "info": info.to_json()}, created.secret)
     session.out.remark(
         f"Token {info.id} ends on {utc_minute(info.expires_s)} UTC. It is not shown again."
@@ -89,4 +90,5 @@ def revoke(session: Session, *, token_id: str) -> None:
     from packager_jupyter.api.owner import local_owner
 
     session.services.tokens.revoke(token_id, owner=local_owner())
+    session.audit("token.revoke", token_id)
     session.out.result({"id": token_id, "state": "revoked"}, f"Revoked {token_id}.")

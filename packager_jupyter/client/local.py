@@ -12,7 +12,7 @@ from packager_jupyter.api import packages as packages_api
 from packager_jupyter.api import shares as shares_api
 from packager_jupyter.api import sources as sources_api
 from packager_jupyter.api.models import read
-from packager_jupyter.api.owner import local_owner
+from packager_jupyter.api.owner import audit_local, local_owner
 from packager_jupyter.api.shapes.shares import NewShare, ShareChange
 from packager_jupyter.packages.inventory import open_keys
 from packager_jupyter.packages.keys_source import fetch_key_file
@@ -55,11 +55,13 @@ class LocalSources:
             credential=CredentialRef(**credential) if credential else NONE,
             secret=secret,
         )
+        audit_local(self._services, "source.add", spec.name)
         return spec.to_json()
 
     def remove(self, name: str) -> None:
         """See `base.Sources.remove`."""
         self._services.sources.remove(name)
+        audit_local(self._services, "source.remove", name)
 
     def test(self, name: str) -> Any:
         """See `base.Sources.test`."""
@@ -77,7 +79,7 @@ class LocalSources:
         self, name: str, key: str, *, version_id: str | None = None, ttl_s: int | None = None
     ) -> Any:
         """See `base.Sources.presign`."""
-        return sources_api.presign(
+        signed = sources_api.presign(
             self._services,
             name,
             key,
@@ -85,6 +87,8 @@ class LocalSources:
             ttl_s=ttl_s,
             self_url=self._services.settings.public_url or None,
         )
+        audit_local(self._services, "source.presign", name)
+        return signed
 
 
 class LocalPackages:
@@ -100,6 +104,7 @@ class LocalPackages:
     def create(self, name: str, *, title: str | None = None, description: str | None = None) -> Any:
         """See `base.Packages.create`."""
         self._services.packages.create(name, title=title, description=description)
+        audit_local(self._services, "package.create", name)
         return self.get(name)
 
     def get(self, name: str) -> Any:
@@ -109,6 +114,7 @@ class LocalPackages:
     def delete_draft(self, name: str) -> None:
         """See `base.Packages.delete_draft`."""
         self._services.packages.delete_draft(name)
+        audit_local(self._services, "package.delete_draft", name)
 
     def add(
         self,
@@ -215,7 +221,9 @@ class LocalPackages:
 
     def publish(self, name: str, version: str | None = None) -> Any:
         """See `base.Packages.publish`."""
-        return packages_api.publish(self._services, name, version)
+        done = packages_api.publish(self._services, name, version)
+        audit_local(self._services, "package.publish", f"{name}@{done['version']}")
+        return done
 
     def versions(self, name: str) -> Any:
         """See `base.Packages.versions`."""
@@ -239,32 +247,38 @@ class LocalShares:
 
     def create(self, package: str, **given: Any) -> Any:
         """See `base.Shares.create`."""
-        return shares_api.create_share(
+        created = shares_api.create_share(
             self._services,
             NewShare(package, **given),
             owner=self._owner,
             public_url=self._services.settings.public_url,
         )
+        audit_local(self._services, "share.create", created["share"]["id"])
+        return created
 
     def update(self, share_id: str, **changes: Any) -> Any:
         """See `base.Shares.update`."""
         read(ShareChange, changes)
-        return shares_api.change_share(
+        changed = shares_api.change_share(
             self._services,
             share_id,
             changes,
             owner=self._owner,
             public_url=self._services.settings.public_url,
         )
+        audit_local(self._services, "share.update", share_id)
+        return changed
 
     def rotate(self, share_id: str) -> Any:
         """See `base.Shares.rotate`."""
-        return shares_api.rotate_share(
+        rotated = shares_api.rotate_share(
             self._services,
             share_id,
             owner=self._owner,
             public_url=self._services.settings.public_url,
         )
+        audit_local(self._services, "share.rotate", share_id)
+        return rotated
 
     def link(self, share_id: str) -> str:
         """See `base.Shares.link`."""
@@ -274,11 +288,13 @@ class LocalShares:
             owner=self._owner,
             public_url=self._services.settings.public_url,
         )
+        audit_local(self._services, "share.link", share_id)
         return str(link["url"])
 
     def revoke(self, share_id: str) -> None:
         """See `base.Shares.revoke`."""
         self._services.shares.revoke(share_id, self._owner)
+        audit_local(self._services, "share.revoke", share_id)
 
 
 class LocalClient:

@@ -18,6 +18,7 @@ from packager_jupyter.errors import (
     ShareNotFoundError,
     SourceNotFoundError,
 )
+from packager_jupyter.services import Services
 
 
 @pytest.fixture
@@ -168,6 +169,22 @@ def test_shares_come_and_go(curated):
     assert made["token"] not in repr(curated.shares.list())
     curated.shares.revoke(made["share"]["id"])
     assert curated.shares.list()[0]["state"] == "revoked"
+
+
+def test_changes_are_in_the_audit(curated, settings):
+    curated.packages.publish("lab/ocean")
+    share = curated.shares.create("lab/ocean")["share"]["id"]
+    curated.shares.update(share, description="for the reviewers")
+    curated.shares.rotate(share)
+    curated.shares.link(share)
+    curated.shares.revoke(share)
+    with Services.open(settings) as services:
+        rows = [row for _, row in services.audit.rows(object=share)]
+        assert services.audit.rows(object="lake")[0][1].action == "source.add"
+    assert [row.action for row in reversed(rows)] == [
+        f"share.{what}" for what in ("create", "update", "rotate", "link", "revoke")
+    ]
+    assert {row.result for row in rows} == {"ok"}
 
 
 def test_shares_change_and_get_another_link(curated):

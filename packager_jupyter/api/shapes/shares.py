@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, TypedDict
 
 from packager_jupyter.api.models import Range
-from packager_jupyter.api.shapes.common import UnixSeconds  # noqa: TC001  # read at run time
+from packager_jupyter.api.shapes.common import Cursor, UnixSeconds  # noqa: TC001  # read at run time
 
 Audience = Annotated[
     list[str], "`anyone` or `signed-in` alone, or any number of `user:NAME` and `group:NAME`."
@@ -91,6 +91,24 @@ class CreatedShare(TypedDict):
     url: str
     capability_url: Annotated[str | None, "Opens the share without its password: as secret as it."]
     token: str
+
+
+class AuditShown(TypedDict):
+    """One thing that was done to a share, or with it."""
+
+    at_s: UnixSeconds
+    principal: Annotated[str, "A user's name, or `visitor` for somebody the server does not know."]
+    ip: Annotated[str | None, "Null when it was done on the command line or in the library."]
+    action: str
+    result: Annotated[str, "`ok`, `ok N` for N files at once, or what was answered."]
+    request_id: str | None
+
+
+class ShareLog(TypedDict):
+    """Who did what with a share, newest first."""
+
+    items: list[AuditShown]
+    cursor: Cursor
 
 
 class Link(TypedDict):

@@ -12,12 +12,14 @@ from packager_jupyter.api.shapes.shares import (
     NewShare,
     ShareChange,
     ShareList,
+    ShareLog,
     ShareShown,
 )
 from packager_jupyter.errors import PackagerError
 from packager_jupyter.server.api.handler import ApiHandler
-from packager_jupyter.server.rules import Operation, Route, Rule
+from packager_jupyter.server.rules import Operation, Query, Route, Rule
 from packager_jupyter.server.strict_json import parse_json
+from packager_jupyter.shares.audit import MAX_ROWS
 
 RESOURCE = "packager:shares"
 
@@ -92,6 +94,24 @@ class ShareLinkHandler(ApiHandler):
         )
         await self.audit("share.link", share)
         self.write_json(link)
+
+
+class ShareLogHandler(ApiHandler):
+    """``api/v1/shares/<id>/log``."""
+
+    async def get(self, share: str) -> None:
+        """Say who did what with the share."""
+        query = self.query()
+        self.write_json(
+            await self.call(
+                api.share_log,
+                self.services,
+                share,
+                owner=self.principal.name,
+                before_id=query["cursor"],
+                limit=query["limit"],
+            )
+        )
 
 
 class ShareRotateHandler(ApiHandler):
@@ -175,6 +195,33 @@ SHARE_API_ROUTES = [
             )
         },
         "The link of a share",
+    ),
+    Route(
+        "api/v1/shares/{share}/log",
+        ShareLogHandler,
+        {
+            "GET": Rule(
+                "user",
+                RESOURCE,
+                "read",
+                Operation(
+                    summary="Who did what with the share, newest first",
+                    responses={200: ShareLog},
+                    query=(
+                        Query("cursor", "From the page before.", int, low=1),
+                        Query(
+                            "limit",
+                            "Rows in the page at most.",
+                            int,
+                            default=api.LOG_ROWS,
+                            low=1,
+                            high=MAX_ROWS,
+                        ),
+                    ),
+                ),
+            )
+        },
+        "The audit of a share",
     ),
     Route(
         "api/v1/shares/{share}/rotate",

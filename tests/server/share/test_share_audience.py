@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -213,3 +214,26 @@ async def test_the_audit_names_who_came(team):
         ("ann", "share.file", "ok"),
         ("bob", "share.audience", "refused"),
     ]
+
+
+async def test_the_owner_reads_who_came_and_nobody_else_does(team):
+    made = json.loads((await create(team, "t-ann", audience=["user:bob"])).body)
+    share, segment = made["share"]["id"], made["url"].rstrip("/").rpartition("/")[2]
+    for token in ("t-bob", "t-eve"):
+        await team.get(segment, "files/top.bin", **bearer(token))
+
+    async def log(token, query=""):
+        path = f"api/v1/shares/{share}/log{query}"
+        return await team.host.fetch("GET", path, headers=bearer(token))
+
+    newest = json.loads((await log("t-ann", "?limit=2")).body)
+    assert [(row["principal"], row["action"], row["result"]) for row in newest["items"]] == [
+        ("eve", "share.audience", "refused"),
+        ("bob", "share.file", "ok"),
+    ]
+    assert all(row["ip"] and row["request_id"] for row in newest["items"])
+    rest = json.loads((await log("t-ann", f"?limit=2&cursor={newest['cursor']}")).body)
+    assert [(row["principal"], row["action"]) for row in rest["items"]] == [("ann", "share.create")]
+    assert rest["cursor"] is None
+    assert (await log("t-bob")).code == 404
+    assert segment not in (await log("t-ann")).body.decode()
