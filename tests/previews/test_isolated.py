@@ -150,20 +150,46 @@ def test_a_large_image_without_overviews_is_not_read():
 
 
 def ifd(tags, following):
-    body = struct.pack("<H", len(tags))
-    body += b"".join(struct.pack("<HHII", *tag) for tag in tags)
-    return b"II*\0" + struct.pack("<I", 8) + body + struct.pack("<I", following)
+    return b"II*\0" + struct.pack("<I", 8) + directory(tags, following)
+
+
+def directory(tags, following):
+    body = b"".join(struct.pack("<HHII", *tag) for tag in sorted(tags))
+    return struct.pack("<H", len(tags)) + body + struct.pack("<I", following)
+
+
+def chained(*following, tags=()):
+    """Return a TIFF of as many directories, 1,000 bytes apart, each with the offset of its next."""
+    data = b"II*\0" + struct.pack("<I", 1000)
+    for number, offset in enumerate(following, 1):
+        data = data.ljust(1000 * number, b"\0") + directory([*SIZE_TAGS, *tags], offset)
+    return data.ljust(200_000, b"\0")
 
 
 SIZE_TAGS = [(256, 4, 1, 64), (257, 4, 1, 64), (258, 3, 1, 8), (262, 3, 1, 1), (277, 3, 1, 1)]
 
 
-def test_directories_that_go_in_circles_are_read_once():
+@pytest.mark.parametrize(
+    "following", [(1000,), (2000, 1000), (2000, 3000, 2000), (2000, 3000, 3000)]
+)
+def test_directories_that_go_in_circles_are_read_once(following):
     started = time.monotonic()
-    made, file = preview("a.tif", ifd(SIZE_TAGS, following=8).ljust(200_000, b"\0"))
+    made, file = preview("a.tif", chained(*following))
     assert facts_of(made)["Size"] == "64 by 64 pixels"
+    listed = [block for block in made.blocks if block.kind == "table"]
+    # One image alone needs no list of images.
+    assert [len(block.rows) for block in listed] == ([len(following)] if len(following) > 1 else [])
+    assert not any("Only the first" in note for note in made.notes)
     assert file.requests < 10
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.parametrize("target", [1000, 2000])
+def test_directories_below_themselves_are_no_images(target):
+    made, file = preview("a.tif", chained(0, 1000, tags=[(330, 4, 1, target)]))
+    assert facts_of(made)["Size"] == "64 by 64 pixels"
+    assert [block for block in made.blocks if block.kind == "table"] == []
+    assert file.requests < 10
 
 
 def test_a_strip_that_unpacks_to_gigabytes_harms_nobody():
