@@ -1,8 +1,9 @@
 """Where on earth the images of a package lie: the footprint of each, as GeoJSON and as WKB.
 
-Only where it is exact: an image in longitude and latitude of WGS 84 (EPSG:4326) has a polygon. One
-in another reference system has the box in its own coordinates, from which whoever has the
-definition of the system can compute the place.
+An image in longitude and latitude of WGS 84 (EPSG:4326) has a polygon, and so has one in another
+reference system that can be converted (`previews.outline`). One that cannot has the box in its own
+coordinates, from which whoever has the definition of the system can compute the place, and says why
+there is no more.
 """
 
 from __future__ import annotations
@@ -12,17 +13,15 @@ import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from packager_jupyter.previews.outline import outline_of
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from packager_jupyter.previews.georeference import Georeference
+    from packager_jupyter.previews.outline import Outline
 
-WGS84 = 4326
-_Point = tuple[float, float]
-_Box = tuple[float, float, float, float]
-_Polygons = tuple[tuple[_Point, ...], ...]
 _WKB_POLYGON, _WKB_MULTIPOLYGON = 3, 6
-_HALF, _WHOLE, _POLE = 180.0, 360.0, 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +30,21 @@ class Footprint:
 
     Attributes
     ----------
-    polygons : tuple of rings
-        Each the corners of one polygon in longitude and latitude, degrees, counterclockwise, the
-        first again at the end; two where it crosses the antimeridian, none where it is not known.
-    bbox : tuple of 4 float, or None
-        West, south, east, north; west is greater than east where it crosses the antimeridian
-        (RFC 7946 5.2).
+    outline : Outline
     projection : Georeference
     """
 
-    polygons: tuple[tuple[_Point, ...], ...]
-    bbox: tuple[float, float, float, float] | None
+    outline: Outline
     projection: Georeference
+
+    @property
+    def bbox(self) -> tuple[float, float, float, float] | None:
+        """West, south, east, north, degrees; see `Outline`."""
+        return self.outline.bbox
 
     def geometry(self) -> dict[str, Any] | None:
         """Return the GeoJSON geometry (RFC 7946)."""
-        rings = [[[list(point) for point in ring]] for ring in self.polygons]
+        rings = [[[list(point) for point in ring]] for ring in self.outline.polygons]
         if not rings:
             return None
         if len(rings) == 1:
@@ -58,16 +56,17 @@ class Footprint:
         parts = [
             struct.pack("<BIII", 1, _WKB_POLYGON, 1, len(ring))
             + b"".join(struct.pack("<dd", *point) for point in ring)
-            for ring in self.polygons
+            for ring in self.outline.polygons
         ]
         if len(parts) == 1:
             return parts[0]
         return struct.pack("<BII", 1, _WKB_MULTIPOLYGON, len(parts)) + b"".join(parts)
 
     def properties(self) -> dict[str, Any]:
-        """Return the fields of STAC's projection extension 2.0."""
+        """Return the fields of STAC's projection extension 2.0, and why there is no geometry."""
         xs, ys = zip(*self.projection.corners(), strict=True)
-        return {
+        why = {} if self.bbox else {"packager:no_geometry": self.outline.reason}
+        return why | {
             "proj:code": f"EPSG:{self.projection.epsg}",
             "proj:bbox": [min(xs), min(ys), max(xs), max(ys)],
             "proj:shape": [self.projection.height, self.projection.width],
@@ -92,59 +91,11 @@ class Footprints:
         """Return a short text that differs where what is known differs; for ETags."""
         digest = hashlib.sha256()
         for path, found in sorted(self.known.items()):
-            kind = "-" if found is None else f"{len(found.polygons)}"
+            kind = "-" if found is None else f"{len(found.outline.polygons)}"
             digest.update(f"{kind}{path}\0".encode())
         return digest.hexdigest()[:16]
 
 
 def footprint_of(found: Georeference) -> Footprint:
     """Return the footprint of an image."""
-    polygons, bbox = _on_earth(found) if found.epsg == WGS84 else ((), None)
-    return Footprint(polygons, bbox, found)
-
-
-def _on_earth(found: Georeference) -> tuple[_Polygons, _Box | None]:
-    """Return polygons and box in longitude and latitude; nothing where the numbers are no place."""
-    corners = found.corners()
-    xs, ys = zip(*corners, strict=True)
-    west, south, east, north = min(xs), min(ys), max(xs), max(ys)
-    _, b, _, d, _, _ = found.transform
-    if b or d:  # turned: its corners as they are, or nothing
-        is_inside = max(-west, east) <= _HALF and max(-south, north) <= _POLE
-        return ((_ring(corners),), (west, south, east, north)) if is_inside else ((), None)
-    # Grids whose points lie on the poles and the antimeridian reach half a pixel beyond both.
-    columns, rows = (east - west) / found.width, (north - south) / found.height
-    is_place = (
-        max(north, -south) <= _POLE + rows
-        and east - west <= _WHOLE + columns
-        and -_WHOLE <= west <= east <= 2 * _WHOLE
-    )
-    south, north = max(south, -_POLE), min(north, _POLE)
-    return _upright(west, south, east, north) if is_place and south < north else ((), None)
-
-
-def _upright(west: float, south: float, east: float, north: float) -> tuple[_Polygons, _Box]:
-    """Return polygons and box of an image along the axes, with longitudes from -180 to 180."""
-    if east - west >= _WHOLE:
-        west, east = -_HALF, _HALF
-    elif west >= _HALF:
-        west, east = west - _WHOLE, east - _WHOLE
-    elif west < -_HALF:
-        west, east = west + _WHOLE, east + _WHOLE
-    if east <= _HALF:
-        return (_box(west, south, east, north),), (west, south, east, north)
-    rest = east - _WHOLE
-    halves = _box(west, south, _HALF, north), _box(-_HALF, south, rest, north)
-    return halves, (west, south, rest, north)
-
-
-def _box(west: float, south: float, east: float, north: float) -> tuple[_Point, ...]:
-    return _ring([(west, south), (east, south), (east, north), (west, north)])
-
-
-def _ring(corners: Sequence[_Point]) -> tuple[_Point, ...]:
-    """Return the corners counterclockwise (RFC 7946 3.1.6) and closed."""
-    following = [*corners[1:], corners[0]]
-    area = sum(x * v - u * y for (x, y), (u, v) in zip(corners, following, strict=True))
-    ordered = list(corners) if area > 0 else list(reversed(corners))
-    return (*ordered, ordered[0])
+    return Footprint(outline_of(found), found)

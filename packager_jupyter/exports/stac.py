@@ -1,9 +1,9 @@
 """``stac/…``: the geospatial files of a package as a SpatioTemporal Asset Catalog, version 1.1.
 
-Where on earth a file lies is told for GeoTIFFs whose footprint was read (`Place.footprints`): those
-in longitude and latitude have a geometry, those in another reference system the fields of the
-projection extension alone. The geometry of every other item is null, which the item specification
-allows when there is no ``bbox``. An item's ``datetime`` is when the file was last modified. The
+Where on earth a file lies is told for GeoTIFFs whose footprint was read (`Place.footprints`): they
+have the fields of the projection extension and a geometry, or ``packager:no_geometry`` says why
+not. The geometry of every other item is null, which the item specification allows when there is no
+``bbox``. An item's ``datetime`` is when the file was last modified. The
 collection's description says and counts all that; a file without a date has no item and is counted
 there.
 """
@@ -64,8 +64,8 @@ class Seen:
     undated : int
         Geospatial files that have no item.
     located, projected, unread : int
-        Items with a geometry; with the box in their own reference system alone; images whose place
-        has not been looked for.
+        Items with a geometry; with the box in their own reference system alone, as it cannot be
+        converted; images whose place has not been looked for.
     first_s, last_s : int or None
         Dates, Unix seconds.
     bbox : tuple of 4 float, or None
@@ -131,8 +131,8 @@ class Seen:
         told = [f"Geospatial files: {self.items}. With a geometry: {self.located}."]
         if self.projected:
             told.append(
-                "In a reference system other than EPSG:4326, which have proj:bbox and no geometry: "
-                f"{self.projected}."
+                "In a reference system that could not be converted, which have proj:bbox and no "
+                f"geometry: {self.projected}; their packager:no_geometry says why."
             )
         if counts["place_unknown"]:
             told.append(f"Whose place is not known: {counts['place_unknown']}.")

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packager_jupyter.errors import NotPreviewableError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packager_jupyter.previews.ranged import RangedFile
 
 Transform = tuple[float, float, float, float, float, float]
@@ -29,6 +31,8 @@ _SCALE, _TIEPOINTS, _MATRIX, _KEYS = 33550, 33922, 34264, 34735
 _LETTERS = {3: "H", 4: "I", 12: "d", 16: "Q"}
 # Tag to how many values are read at most; one with more is taken for unreadable.
 _MOST = {_WIDTH: 1, _HEIGHT: 1, _SCALE: 3, _TIEPOINTS: 6, _MATRIX: 16, _KEYS: 4 * (_MAX_KEYS + 1)}
+PLACE_TAGS = frozenset(_MOST)
+"""What says where an image lies, and how large it is."""
 # GeoTIFF 7.2: keys, and what they say.
 _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
 _MODEL_PROJECTED, _MODEL_GEOGRAPHIC, _PIXEL_IS_POINT = 1, 2, 2
@@ -76,6 +80,17 @@ def georeference(file: RangedFile) -> Georeference | None:
         return _georeference(tags)
     except (NotPreviewableError, ValueError, struct.error):
         return None  # no TIFF, a damaged one, or one that hides its tags far away
+
+
+def georeference_of(tags: Mapping[int, Any]) -> Georeference | None:
+    """Return the same from tags that were read already: code to value or sequence of values."""
+    kept = {}
+    for tag, most in _MOST.items():
+        values = tags.get(tag, ())
+        values = values if isinstance(values, tuple) else (values,)
+        if 0 < len(values) <= most and all(isinstance(one, int | float) for one in values):
+            kept[tag] = values
+    return _georeference(kept)
 
 
 def _tags(file: RangedFile) -> dict[int, tuple[float, ...]]:

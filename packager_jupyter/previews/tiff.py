@@ -12,6 +12,8 @@ import zlib
 from typing import TYPE_CHECKING, Any, cast
 
 from packager_jupyter.previews.base import FactsBlock, PictureBlock, Preview, TableBlock, cut
+from packager_jupyter.previews.georeference import PLACE_TAGS, georeference_of
+from packager_jupyter.previews.outline import WGS84, outline_of
 
 if TYPE_CHECKING:
     from packager_jupyter.previews.base import Block
@@ -116,10 +118,25 @@ def _place(page: Any) -> list[tuple[str, str]]:
         south = north - page.imagelength * scale[1]
         facts.append(("Pixel size", f"{scale[0]:.10g} by {scale[1]:.10g}"))
         facts.append(("Bounds", f"{west:.10g}, {south:.10g} to {east:.10g}, {north:.10g} (x, y)"))
+    facts += _on_earth(page)
     nodata = page.tags.get("GDAL_NODATA")
     if nodata is not None:
         facts.append(("No data", cut(str(nodata.value), 40)))
     return facts
+
+
+def _on_earth(page: Any) -> list[tuple[str, str]]:
+    """Where an image in another reference system than longitude and latitude lies, if known."""
+    found = georeference_of({tag.code: tag.value for tag in page.tags if tag.code in PLACE_TAGS})
+    if found is None or found.epsg == WGS84:
+        return []
+    bbox = outline_of(found).bbox
+    if bbox is None:
+        return []
+    west, south, east, north = bbox
+    return [
+        ("On earth", f"{west:.6f}, {south:.6f} to {east:.6f}, {north:.6f} (longitude, latitude)")
+    ]
 
 
 def _epsg(code: Any) -> str:

@@ -367,6 +367,7 @@ PARQUET = """
 import io, json, sys, urllib.request
 import pyarrow.parquet as pq
 import pystac
+from pystac.extensions.projection import ProjectionExtension
 from pystac.validation.local_validator import LocalValidator
 from stac_geoparquet.arrow import stac_table_to_items
 
@@ -387,8 +388,13 @@ validator = LocalValidator()
 collection = json.loads(get("stac/collection.json"))
 faults = list(validator.collection_validator().iter_errors(collection))
 faults += [f for i in told["features"] for f in validator.item_validator().iter_errors(i)]
-pystac.ItemCollection.from_dict(told)
+proj = {}
+for item in pystac.ItemCollection.from_dict(told):
+    if ProjectionExtension.has_extension(item):
+        found = ProjectionExtension.ext(item)
+        proj[item.properties["title"]] = [found.code, found.bbox, found.shape, found.transform]
 print(json.dumps({
+    "proj": proj,
     "faults": [str(fault) for fault in faults],
     "told": told,
     "rows": [plain(item) for item in stac_table_to_items(table)],
@@ -409,6 +415,7 @@ def maps(registry, request):
         "a/big 1%.tiff": tiff({KEYS: keys_of(4326), **CORNER}, bigtiff=True, byteorder=">"),
         "across.tif": tiff({KEYS: keys_of(4326), **across}),
         "utm.tif": tiff({KEYS: keys_of(32633, is_projected=True), **utm}),
+        "west.tif": tiff({KEYS: keys_of(2053, is_projected=True), **utm}),
         "no place.tif": tiff({}),
         "changed.tif": tiff({KEYS: keys_of(4326), **CORNER}),
         "roads.geojson": b"{}",
@@ -431,21 +438,38 @@ def test_stac_geoparquet_gives_the_items_back(maps, require_tools, tmp_path):
     told = {one["properties"]["title"]: one for one in found["told"]["features"]}
     rows = {one["properties"]["title"]: one for one in found["rows"]}
     assert set(told) == set(maps.expected)
-    assert set(rows) == {"a/plain.tif", "a/big 1%.tiff", "across.tif"}
+    assert set(rows) == {"a/plain.tif", "a/big 1%.tiff", "across.tif", "utm.tif"}
     assert rows == {title: told[title] for title in rows}
     assert told["a/plain.tif"]["bbox"] == told["a/big 1%.tiff"]["bbox"] == [10, 40, 20, 50]
     assert told["across.tif"]["bbox"] == [170, -30, -170, 10]
     assert told["across.tif"]["geometry"]["type"] == "MultiPolygon"
     assert told["utm.tif"]["properties"]["proj:code"] == "EPSG:32633"
     assert told["utm.tif"]["properties"]["proj:bbox"] == [4e5, 4_999_600, 400_200, 5e6]
+    # As cs2cs of PROJ says of the corners of the image.
+    corners = [13.7279671, 45.1428001, 13.7305914, 45.146428]
+    assert told["utm.tif"]["bbox"] == pytest.approx(corners, abs=2e-4)
+    assert "EPSG:2053" in told["west.tif"]["properties"]["packager:no_geometry"]
+    assert set(found["proj"]) == {
+        "a/plain.tif",
+        "a/big 1%.tiff",
+        "across.tif",
+        "utm.tif",
+        "west.tif",
+    }
+    assert found["proj"]["utm.tif"] == [
+        "EPSG:32633",
+        [4e5, 4_999_600, 400_200, 5e6],
+        [40, 20],
+        [10, 0, 4e5, 0, -10, 5e6],
+    ]
     for title in set(told) - set(rows):
         assert told[title]["geometry"] is None
         assert "bbox" not in told[title]
     assert "proj:code" not in told["changed.tif"]["properties"]
     assert found["extent"] == [[-180, -90, 180, 90]]
     assert found["counts"] == found["told"]["packager:footprints"] == {
-        "items": 7,
-        "with_geometry": 3,
+        "items": 8,
+        "with_geometry": 4,
         "other_reference_system": 1,
         "not_read_yet": 0,
         "place_unknown": 3,

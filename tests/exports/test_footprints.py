@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,6 +19,7 @@ from packager_jupyter.exports.base import Place
 from packager_jupyter.exports.footprint_reading import FootprintReader
 from packager_jupyter.exports.footprints import Footprints, footprint_of
 from packager_jupyter.previews.georeference import Georeference
+from packager_jupyter.previews.reprojection import converter
 from packager_jupyter.sources.base import Entry
 from previews.test_georeference import CORNER, KEYS, keys_of, tiff
 
@@ -48,8 +50,9 @@ def upright(west, south, east, north, *, width=10, height=10, epsg=4326):
 def test_longitudes_and_latitudes_of_the_globe(told, bbox, polygons):
     found = upright(*told)
     assert found.bbox == bbox
-    assert len(found.polygons) == polygons
-    for ring in found.polygons:
+    assert len(found.outline.polygons) == polygons
+    assert bool(found.outline.reason) == (bbox is None)
+    for ring in found.outline.polygons:
         assert ring[0] == ring[-1]
         assert len(ring) == 5
         # Counterclockwise, so its area is positive.
@@ -59,21 +62,35 @@ def test_longitudes_and_latitudes_of_the_globe(told, bbox, polygons):
 
 def test_a_turned_image_keeps_its_corners():
     turned = footprint_of(Georeference(4326, 10, 10, (0.5, 0.5, 0.0, 0.5, -0.5, 0.0)))
-    assert set(turned.polygons[0]) == {(0, 0), (5, -5), (10, 0), (5, 5)}
+    assert set(turned.outline.polygons[0]) == {(0, 0), (5, -5), (10, 0), (5, 5)}
     assert turned.bbox == (0, -5, 10, 5)
     beyond = footprint_of(Georeference(4326, 10, 10, (0.5, 0.5, 175.0, 0.5, -0.5, 0.0)))
     assert (beyond.geometry(), beyond.bbox) == (None, None)
 
 
-def test_another_reference_system_has_its_own_box_and_no_geometry():
+UTM = {
+    "proj:code": "EPSG:32633",
+    "proj:bbox": [400_000, 5_000_000, 400_100, 5_000_200],
+    "proj:shape": [10, 10],
+    "proj:transform": [10, 0, 400_000, 0, -20, 5_000_200],
+}
+
+
+def test_another_reference_system_has_its_own_box_beside_the_geometry():
+    found = upright(400_000, 5_000_000, 400_100, 5_000_200, epsg=32633)
+    assert found.properties() == UTM
+    assert found.geometry()["type"] == "Polygon"
+    assert found.bbox == pytest.approx((13.727927, 45.1463929, 13.7292388, 45.1482069))
+
+
+def test_without_a_way_to_convert_it_has_its_own_box_and_says_why(monkeypatch):
+    converter.cache_clear()
+    monkeypatch.setitem(sys.modules, "pyproj", None)
     found = upright(400_000, 5_000_000, 400_100, 5_000_200, epsg=32633)
     assert (found.geometry(), found.bbox) == (None, None)
-    assert found.properties() == {
-        "proj:code": "EPSG:32633",
-        "proj:bbox": [400_000, 5_000_000, 400_100, 5_000_200],
-        "proj:shape": [10, 10],
-        "proj:transform": [10, 0, 400_000, 0, -20, 5_000_200],
-    }
+    why = found.properties().pop("packager:no_geometry")
+    assert "pip install 'packager_jupyter[geo]'" in why
+    assert found.properties() == {**UTM, "packager:no_geometry": why}
 
 
 def test_well_known_binary_is_that_of_the_specification():
@@ -92,7 +109,7 @@ def test_well_known_binary_is_that_of_the_specification():
 EARTH = [-180, -90, 180, 90]
 KNOWN = {
     "a.tif": upright(10, 40, 20, 50),
-    "b.tif": upright(0, 0, 1, 1, epsg=32633),
+    "b.tif": upright(0, 0, 1, 1, epsg=2053),
     "c.tif": upright(-5, 30, 0, 41),
     "d.tif": None,
 }
@@ -125,7 +142,7 @@ def test_what_is_known_and_what_is_not_is_counted_everywhere():
     inside = json.loads(table.schema.metadata[b"stac-geoparquet"])["collections"]["ocean"]
     assert inside == collection
     assert collection["extent"]["spatial"]["bbox"] == [EARTH]
-    for text in ("With a geometry: 2.", "no geometry: 1.", "not known: 2.", "not read yet: 1;"):
+    for text in ("With a geometry: 2.", "no geometry: 1; ", "not known: 2.", "not read yet: 1;"):
         assert text in collection["description"]
     has_box = [one["properties"]["title"] for one in items["features"] if "bbox" in one]
     has_geometry = [one["properties"]["title"] for one in items["features"] if one["geometry"]]

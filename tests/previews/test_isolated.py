@@ -6,6 +6,7 @@ import base64
 import io
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -128,6 +129,23 @@ def test_a_geotiff_shows_its_size_its_place_and_a_picture(compression):
     assert shown[0, 0] == 0  # no data
     assert shown[-1].mean() > shown[20].mean()
     assert file.read_bytes < len(data) / 2
+
+
+def test_a_projected_image_shows_where_on_earth_it_is():
+    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 32633)
+    tags = [
+        (33550, 12, 3, (100, 100, 0), True),
+        (33922, 12, 6, (0, 0, 0, 400_000, 5_100_000, 0), True),
+        (34735, 3, 16, keys, True),
+    ]
+    facts = facts_of(preview("a.tif", tiff_bytes(extratags=tags))[0])
+    assert facts["Bounds"] == "400000, 4997600 to 502400, 5100000 (x, y)"
+    west, south, east, north = re.findall(r"-?\d+\.\d{6}", facts["On earth"])
+    assert (west[:5], south[:5], east[:5], north[:5]) == ("13.70", "45.12", "15.03", "46.05")
+    elsewhere = (*keys[:-1], 9999)
+    made, _ = preview("a.tif", tiff_bytes(extratags=[*tags[:2], (34735, 3, 16, elsewhere, True)]))
+    assert "On earth" not in facts_of(made)
+    assert facts_of(made)["Bounds"] == facts["Bounds"]
 
 
 def test_colour_images_and_plain_ones():
