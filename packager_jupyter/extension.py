@@ -22,6 +22,7 @@ from packager_jupyter.server.context import ServerContext, settings_for
 from packager_jupyter.server.jupyter import JupyterAuthenticator, jupyter_class
 from packager_jupyter.server.mount import mount
 from packager_jupyter.server.routes import routes
+from packager_jupyter.server.shortcut import add_shortcuts
 from packager_jupyter.services import Services
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class PackagerApp(ExtensionApp):
 
     def initialize_handlers(self) -> None:
         """Mount the table; Jupyter puts its base url before each path."""
+        server, context = cast("ServerApp", self.serverapp), cast("ServerContext", self.context)
+        add_shortcuts(server.web_app, routes(), prefix=context.prefix)
         self.handlers.extend(mount(routes(), prefix=PREFIX, make_class=jupyter_class))
 
     async def stop_extension(self) -> None:

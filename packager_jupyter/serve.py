@@ -31,6 +31,7 @@ from packager_jupyter.server.context import ServerContext, settings_for
 from packager_jupyter.server.mount import mount, plain_class
 from packager_jupyter.server.registry.oci.sessions import UploadTable
 from packager_jupyter.server.routes import Route, Rule, root_routes, routes
+from packager_jupyter.server.shortcut import add_shortcuts
 from packager_jupyter.server.standalone import TokenAuthenticator
 from packager_jupyter.server.turns import short_turns
 from packager_jupyter.shares.api_tokens import ApiTokens
@@ -150,6 +151,7 @@ class StandaloneServer:
             packager_oci_uploads=self._uploads,
             **settings_for(services, authenticator, self.context),
         )
+        add_shortcuts(self.app, routes(), prefix="/")
         self._listener = _Listener(
             self.app,
             ssl_options=self._ssl,

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 Claims = dict[str, str | int]
 MAX_CHARS = 16 * 1024
 MAX_SKEW_S = 60
+_encode_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 
 def canonical(claims: Mapping[str, str | int]) -> bytes:
     """Return the one JSON text of `claims`: sorted keys, no blanks, ASCII."""
-    return json.dumps(claims, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return _encode_json(claims).encode()
 
 
 def sign(

@@ -33,13 +33,16 @@ from packager_jupyter.server.failures import failure_of
 from packager_jupyter.server.query import parse_query, specs_of, typed
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from types import TracebackType
+
+    from tornado.httputil import HTTPServerRequest
 
     from packager_jupyter.server.auth import Authenticator, Principal
     from packager_jupyter.server.context import ServerContext
     from packager_jupyter.server.failures import Failure
     from packager_jupyter.server.rules import Route, Rule, Verb
+    from packager_jupyter.server.shortcut import Shortcut
     from packager_jupyter.services import Services
 
 P = ParamSpec("P")
@@ -48,7 +51,7 @@ T = TypeVar("T")
 FORM_BYTES = 64 * 1024
 DRAINED_BYTES = 64 * 1024 * 1024
 
-_DEFAULT_HEADERS = {
+DEFAULT_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -61,11 +64,25 @@ _process = secrets.token_hex(4)
 _numbers = itertools.count(1)
 
 
+def new_request_id() -> str:
+    """Return the name of one request, unlike that of any other of any process."""
+    return f"{_process}-{next(_numbers):x}"
+
+
+def public_url_of(settings: Mapping[str, Any], request: HTTPServerRequest) -> str:
+    """Return the address of our own root; see `PackagerHandler.public_url`."""
+    configured = settings["packager"].settings.public_url
+    if configured:
+        return str(configured)
+    return f"{request.protocol}://{request.host}{settings['packager_context'].prefix}"
+
+
 @web.stream_request_body
 class PackagerHandler(web.RequestHandler):
     """One route's handler, free of any host."""
 
     route: ClassVar[Route]
+    shortcut: ClassVar[Shortcut | None] = None  # see `server.shortcut`
     answers_cors: ClassVar[bool] = False  # whether the host's own handler answers preflights
 
     def initialize(self) -> None:
@@ -90,7 +107,7 @@ class PackagerHandler(web.RequestHandler):
     def request_id(self) -> str:
         """Name of this request in the answer's ``X-Request-Id``, the log and the audit."""
         if "_request_id" not in self.__dict__:
-            self._request_id = f"{_process}-{next(_numbers):x}"
+            self._request_id = new_request_id()
         return self._request_id
 
     @property
@@ -101,10 +118,7 @@ class PackagerHandler(web.RequestHandler):
     @property
     def public_url(self) -> str:
         """Address of our own root, ending in ``/``: configured, else as this request names it."""
-        configured = self.services.settings.public_url
-        if configured:
-            return str(configured)
-        return f"{self.request.protocol}://{self.request.host}{self.context.prefix}"
+        return public_url_of(self.settings, self.request)
 
     async def call(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run something that blocks in a thread; see `pool.BoundedPool`."""
@@ -239,7 +253,7 @@ class PackagerHandler(web.RequestHandler):
         super().set_default_headers()
         headers = self._headers
         # Set on every answer of every redirect: constants need no check of their characters.
-        for name, value in _DEFAULT_HEADERS.items():
+        for name, value in DEFAULT_HEADERS.items():
             headers[name] = value
         headers["X-Request-Id"] = self.request_id
         self.clear_header("Server")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import logging
+import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from packager_jupyter.server import logs
 
@@ -89,3 +92,21 @@ def test_installing_twice_is_installing_once(written):
     logs.install([logger])
     logs.install([logger])
     assert len(logger.handlers[0].filters) == 1
+
+
+@st.composite
+def lines(draw):
+    """Lines in which secrets stand next to each other, in upper and lower case, and cut in half."""
+    pieces = st.sampled_from([text for text, _ in SECRETS.values()] + HARMLESS)
+    text = draw(st.sampled_from(["", " ", "&", ";", "\n"])).join(draw(st.lists(pieces, max_size=4)))
+    rng = random.Random(draw(st.integers(0, 999)))
+    text = "".join(rng.choice([c, c, c.upper(), c.lower()]) for c in text)
+    return text[draw(st.integers(0, 20)) :]
+
+
+@given(lines())
+def test_looking_for_words_first_misses_nothing(text):
+    whole = text
+    for _, pattern, replacement in logs._RULES:
+        whole = pattern.sub(replacement, whole)
+    assert logs.scrub(text) == whole

@@ -182,8 +182,7 @@ class ShareHandler(PackagerHandler):
 
         Share handlers get versions from here (or `version_of`) only, so none can forget the filter.
         """
-        memory = self.state.pinned if share.version else self.state.latest
-        key = (share.package, share.version, share.paths)
+        memory, key = self.state.versions_of(share)
         found = memory.get(key)
         if found is not None:
             return found

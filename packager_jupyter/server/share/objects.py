@@ -113,31 +113,46 @@ class PointerHandler(ShareHandler):
 
     async def signed_url(self, share: Share, pointer: Pointer) -> str:
         """Return a presigned URL that ends no later than the share."""
-        sign = await self._signer(share, pointer.source)
-        return sign(
-            pointer.key,
-            version_id=pointer.version_id,
-            filename=pointer.name,
-            media_type=media_type_header(pointer.media_type) if pointer.media_type else None,
-        )
+        return sign_pointer(await self._signer(share, pointer.source), pointer)
 
     async def _signer(self, share: Share, source: str) -> Signer:
-        full_s = self.services.settings.presign_ttl_s
-        remaining_s = share.remaining_s(time.time())
-        ends_with_share = remaining_s is not None and remaining_s < full_s
         own_url = self.public_url
-        key = (source, own_url, share.expires_s if ends_with_share else None)
+        key, ttl_s = signer_terms(
+            self.services.settings.presign_ttl_s, share, source, own_url, time.time()
+        )
         signers = self.state.signers
         found = signers.get(key)
         if found is not None:
             return found
-        ttl_s = max(1, int(remaining_s)) if ends_with_share and remaining_s is not None else full_s
         return await signers.load(
             key, lambda: self.call(self._make_signer, source, ttl_s=ttl_s, own_url=own_url)
         )
 
     def _make_signer(self, source: str, *, ttl_s: int, own_url: str) -> Signer:
         return self.services.sources.open(source).signer(ttl_s=ttl_s, self_url=own_url)
+
+
+def signer_terms(
+    full_s: int, share: Share, source: str, own_url: str, now_s: float
+) -> tuple[Hashable, int]:
+    """Return under which key a signer for files of `share` is remembered, and how long it signs.
+
+    Its addresses live for `full_s` seconds, and no longer than the share.
+    """
+    remaining_s = share.remaining_s(now_s)
+    if remaining_s is None or remaining_s >= full_s:
+        return (source, own_url, None), full_s
+    return (source, own_url, share.expires_s), max(1, int(remaining_s))
+
+
+def sign_pointer(sign: Signer, pointer: Pointer) -> str:
+    """Return the presigned address of what `pointer` means, named and typed as it was published."""
+    return sign(
+        pointer.key,
+        version_id=pointer.version_id,
+        filename=pointer.name,
+        media_type=media_type_header(pointer.media_type) if pointer.media_type else None,
+    )
 
 
 def _pointers_of(

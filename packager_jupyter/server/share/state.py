@@ -17,12 +17,15 @@ from packager_jupyter.server.share.memory import Memory
 from packager_jupyter.server.share.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from packager_jupyter.exports.footprints import Footprints
     from packager_jupyter.exports.git.repos import GitRepo
     from packager_jupyter.exports.zip import ZipPlan
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.version import Version
     from packager_jupyter.previews.base import Preview
+    from packager_jupyter.shares.model import Share
     from packager_jupyter.sources.base import Entry, Signer
 
 SETTING = "packager_shares_state"
@@ -66,6 +69,11 @@ class ShareState:
         )
         # Stands in remembered texts for what differs between visitors; nobody can write it.
         self.images_mark = f"images-{secrets.token_hex(16)}/"
+
+    def versions_of(self, share: Share) -> tuple[Memory[Version], Hashable]:
+        """Return which memory holds the version that `share` shares, and under which key."""
+        memory = self.pinned if share.version else self.latest
+        return memory, (share.package, share.version, share.paths)
 
     def forget_version(self, package: str, version: str) -> None:
         """Forget a version that was deleted, under whatever path filter it was shared."""
