@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from packager_jupyter.server.context import ServerContext
     from packager_jupyter.server.failures import Failure
     from packager_jupyter.server.rules import Route, Rule, Verb
-    from packager_jupyter.server.shortcut import Shortcut
     from packager_jupyter.services import Services
 
 P = ParamSpec("P")
@@ -82,7 +81,6 @@ class PackagerHandler(web.RequestHandler):
     """One route's handler, free of any host."""
 
     route: ClassVar[Route]
-    shortcut: ClassVar[Shortcut | None] = None  # see `server.shortcut`
     answers_cors: ClassVar[bool] = False  # whether the host's own handler answers preflights
 
     def initialize(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from packager_jupyter.server.base import PackagerHandler
+    from packager_jupyter.server.shortcut import Shortcut
 
 PrincipalKind = Literal["user", "share", "signed", "registry", "public"]
 Action = Literal["read", "write", "execute"]
@@ -128,12 +129,15 @@ class Route:
         Exactly the verbs that the handler implements, ``OPTIONS`` apart.
     summary : str
         What stands behind the path.
+    shortcut : Shortcut, optional
+        Answers GET before the handler where it can; see `server.shortcut`.
     """
 
     path: str
     handler: type[PackagerHandler]
     verbs: Mapping[Verb, Rule]
     summary: str
+    shortcut: Shortcut | None = None
 
     @property
     def pattern(self) -> str:

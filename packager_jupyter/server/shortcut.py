@@ -1,9 +1,9 @@
 """Answers that need nothing but what is in memory, without one of Tornado's request handlers.
 
 Making a `tornado.web.RequestHandler` and running its coroutines costs more than a redirect has to
-do. So a route's handler may name a `shortcut`: a function that answers at once what it is certain
-of, and leaves everything else (other verbs, bodies, strangers, failures) to the handler, whose
-answer to the same request is the same. Whoever writes one compares the two in a test.
+do. So a route may have a `shortcut`: a function that answers at once what it is certain of, and
+leaves everything else (other verbs, bodies, strangers, failures) to the handler, whose answer to
+the same request is the same. Whoever writes one compares the two in a test.
 """
 
 from __future__ import annotations
@@ -107,13 +107,14 @@ class ShortcutRouter(Router):
     settings : dict
         The application's.
     route : Route
-        Its handler has a `shortcut`.
+    shortcut : Shortcut
+        The route's.
     """
 
-    def __init__(self, settings: dict[str, Any], route: Route) -> None:
+    def __init__(self, settings: dict[str, Any], route: Route, shortcut: Shortcut) -> None:
         self._settings = settings
         self._path = route.path
-        self._shortcut = cast("Shortcut", route.handler.shortcut)
+        self._shortcut = shortcut
 
     def find_handler(
         self, request: HTTPServerRequest, **found: Any
@@ -149,9 +150,12 @@ def add_shortcuts(app: web.Application, routes: Iterable[Route], *, prefix: str)
     """
     root = re.escape(prefix)
     rules = [
-        Rule(PathMatches(f"{root}{route.pattern}$"), ShortcutRouter(app.settings, route))
+        Rule(
+            PathMatches(f"{root}{route.pattern}$"),
+            ShortcutRouter(app.settings, route, route.shortcut),
+        )
         for route in routes
-        if route.handler.shortcut is not None
+        if route.shortcut is not None
     ]
     web.Application.add_handlers(app, ".*$", rules)
 

@@ -18,7 +18,7 @@ from packager_jupyter.server.share.names import content_disposition, media_type_
 from packager_jupyter.server.share.objects import PointerHandler
 from packager_jupyter.server.share.pages import CONTENT_POLICY
 from packager_jupyter.server.share.ranges import http_date
-from packager_jupyter.server.share.redirect import AUDIT_ACTION, redirect_from_memory
+from packager_jupyter.server.share.redirect import AUDIT_ACTION
 from packager_jupyter.server.share.sending import EXPOSED, stream
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ class FilesHandler(FileAnswers, AttachmentHandler):
     """A file, an attachment or a folder, by its path."""
 
     audit_action: ClassVar[str] = AUDIT_ACTION
-    shortcut = staticmethod(redirect_from_memory)
 
     async def get(self, share: str, path: str) -> None:
         """Redirect to the bytes of a file, or list a folder."""

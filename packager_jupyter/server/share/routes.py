@@ -22,6 +22,7 @@ from packager_jupyter.server.share.lfs import BatchHandler
 from packager_jupyter.server.share.local import LocalHandler
 from packager_jupyter.server.share.page import EntranceHandler, PageHandler, ViewHandler
 from packager_jupyter.server.share.preview import PreviewHandler
+from packager_jupyter.server.share.redirect import redirect_from_memory
 from packager_jupyter.server.share.static import StaticHandler
 from packager_jupyter.server.share.unlock import UnlockHandler
 
@@ -63,7 +64,13 @@ GIT_ROUTES = [
 ]
 SHARE_ROUTES = [
     # First the one that a download of ten thousand files asks ten thousand times.
-    Route("s/{share}/files/{path}", FilesHandler, _read("share"), "A file or folder of a share"),
+    Route(
+        "s/{share}/files/{path}",
+        FilesHandler,
+        _read("share"),
+        "A file or folder of a share",
+        shortcut=redirect_from_memory,
+    ),
     Route(
         "s/{share}/addresses",
         AddressesHandler,

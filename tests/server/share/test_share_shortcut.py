@@ -129,7 +129,7 @@ async def test_a_server_that_drains_takes_no_shortcut(alone, handled, monkeypatc
 
 
 def test_only_capabilities_of_shares_take_shortcuts():
-    taken = [route for route in routes() if route.handler.shortcut is not None]
+    taken = [route for route in routes() if route.shortcut is not None]
     assert taken
     for route in taken:
         assert route.verbs["GET"].principal == "share"
