@@ -28,7 +28,7 @@ from packager_jupyter.errors import BadInputError
 from packager_jupyter.server import logs
 from packager_jupyter.server.base import FORM_BYTES, PackagerHandler
 from packager_jupyter.server.context import ServerContext, settings_for
-from packager_jupyter.server.mount import mount, plain_class
+from packager_jupyter.server.mount import mount_by_folder, plain_class
 from packager_jupyter.server.registry.oci.sessions import UploadTable
 from packager_jupyter.server.routes import Route, Rule, root_routes, routes
 from packager_jupyter.server.shortcut import add_shortcuts
@@ -145,7 +145,7 @@ class StandaloneServer:
             max_bytes=services.settings.max_upload_bytes,
         )
         self.app = web.Application(
-            mount((*routes(), *root_routes()), prefix="/"),
+            mount_by_folder((*routes(), *root_routes()), prefix="/"),
             default_handler_class=plain_class(NOWHERE),
             log_function=logs.log_access,
             packager_oci_uploads=self._uploads,
