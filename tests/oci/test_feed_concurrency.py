@@ -92,6 +92,7 @@ def _publish_many(root, number, queue):
         queue.put([name for names in pool.map(write, range(THREADS)) for name in names])
 
 
+@pytest.mark.timeout(300 + 4 * PUBLISHES)
 def test_two_processes_of_sixteen_threads_lose_nothing(tmp_path):
     root = tmp_path / "oci"
     spawn = multiprocessing.get_context("spawn")

@@ -35,6 +35,7 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "frictionless": ("frictionless>=5.18",),
         "fsspec": ("fsspec[http]>=2026.2",),
         "hatch": ("hatch>=1.14",),
+        "helm": ("helm-binary>=3.17",),
         "huggingface": ("huggingface_hub>=1.0", "datasets>=4"),
         "poetry": ("poetry>=2.2",),
         "pooch": ("pooch>=1.8",),
