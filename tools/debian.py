@@ -44,6 +44,7 @@ FOR_TESTS = (
     DebianPackage("strace", "shows that writes reach the disk in the right order"),
     DebianPackage("unzip", "opens our ZIP files with a reader that is not ours"),
     DebianPackage("wget", "fetches shares as people do"),
+    DebianPackage("zsh", "runs the lines of shares, which people copy into it"),
 )
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KINDS = ("datasets", "models")
 BRANCH = "main"
+NAMESPACE = "share"
+"""Of a package that has none: clients want one of every dataset."""
 COMMIT_CHARS = 40
 MAX_SIBLINGS = 10_000
 """Clients list the tree of a repository whose description does not name its files."""
@@ -35,6 +37,11 @@ _NO_OID = "0" * COMMIT_CHARS
 def commit_of(digest: str) -> str:
     """Return the commit that stands for a version: what clients cache files under."""
     return digest.rpartition(":")[2][:COMMIT_CHARS]
+
+
+def repository_of(name: str) -> str:
+    """Return the name of a package as every client takes it, with a namespace."""
+    return name if "/" in name else f"{NAMESPACE}/{name}"
 
 
 def is_revision(contents: Exportable, revision: str) -> bool:

@@ -1,6 +1,7 @@
 """``hf/…``: a share as huggingface_hub reads a repository, with ``HF_ENDPOINT`` at ``…/hf``.
 
-The share is one repository, dataset and model alike, named as its package. HEAD of a file answers
+The share is one repository, dataset and model alike, named as its package; one without a namespace
+is also to be had in that of `exports.huggingface.NAMESPACE`. HEAD of a file answers
 itself: the client would follow a redirect to the same host and miss the commit there, so every
 answer about a file carries it. What is missing is told by ``X-Error-Code``, which the client turns
 into its own exceptions.
@@ -54,10 +55,11 @@ class HubHandler(CreatedHandler):
         """
         opened = await self.visit(share)
         version = await self.version(opened)
-        if kind not in hf.KINDS or package != version.name:
+        names = {version.name, hf.repository_of(version.name)}
+        if kind not in hf.KINDS or package not in names:
             raise NotFoundError(
                 "This share holds no such repository.",
-                remedy=f"Ask for {version.name!r}, as a dataset or a model.",
+                remedy=f"Ask for {hf.repository_of(version.name)!r}, as a dataset or a model.",
             )
         if not hf.is_revision(version, revision):
             self.missing = REVISION_MISSING

@@ -17,6 +17,7 @@ API = "hf/api/datasets/ocean-2024"
         ("hf/api/datasets/else", "RepoNotFound"),
         ("hf/api/spaces/ocean-2024", "RepoNotFound"),
         ("hf/api/datasets/x/ocean-2024/revision/main", "RepoNotFound"),
+        ("hf/api/datasets/share/else", "RepoNotFound"),
         (f"{API}/revision/v9", "RevisionNotFound"),
         (f"{API}/tree/refs%2Fpr%2F1", "RevisionNotFound"),
         (f"{API}/tree/main/nothing", "EntryNotFound"),
@@ -48,6 +49,19 @@ async def test_every_answer_about_a_file_carries_commit_tag_and_size(ocean):
                 assert one.headers["X-Linked-Size"] == str(len(data))
             assert head.headers["X-Linked-Etag"] == answer.headers["X-Linked-Etag"]
             assert (await ocean.follow(answer)).body == data
+
+
+async def test_a_package_without_a_group_is_in_one_for_clients_that_want_it(ocean):
+    segment = ocean.share().segment
+    for below in ("", "/revision/main", "/tree/main/obs"):
+        found = [
+            (await ocean.get(segment, f"hf/api/datasets/{name}ocean-2024{below}"))
+            for name in ("", "share/")
+        ]
+        assert [answer.code for answer in found] == [200, 200]
+        assert found[0].body == found[1].body
+    answer = await ocean.get(segment, "hf/datasets/share/ocean-2024/resolve/main/top.bin")
+    assert (await ocean.follow(answer)).body == FILES["top.bin"]
 
 
 async def paths_info(ocean, segment, body, media_type):

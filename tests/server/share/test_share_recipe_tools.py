@@ -7,14 +7,23 @@ import zipfile
 
 import pytest
 
-from server.share.ocean import ATTACHMENTS, FILES
+from server.share.ocean import ATTACHMENTS, FILES, Published, fill, publish
 from server.share.ways import found_in, shared_in
 
 EVERYTHING = {**FILES, **ATTACHMENTS}
 
 
+@pytest.fixture(params=["open", "password", "open zsh", "password zsh"])
+def shared(request, alone, require):
+    """Return a share of the package in each way in which people open one, and in both shells."""
+    if request.param.endswith("zsh"):
+        require("zsh", package="zsh")
+    return shared_in(alone, request.param)
+
+
 @pytest.fixture(params=["open", "password"])
-def shared(request, alone):
+def opened(request, alone):
+    """Return the same for what needs no shell."""
     return shared_in(alone, request.param)
 
 
@@ -37,22 +46,63 @@ async def test_the_zip_with_all_its_data(shared, tmp_path):
     assert {name: opened.read(name) for name in opened.namelist()} == EVERYTHING
 
 
-async def test_fsspec_lists_the_whole_package(shared, tmp_path, require_tools):
+async def test_fsspec_lists_the_whole_package(opened, tmp_path, require_tools):
     python = require_tools("fsspec") / "python"
-    code, output = await shared.run("fsspec-package", tmp_path, interpreter=(str(python),))
+    code, output = await opened.run("fsspec-package", tmp_path, interpreter=(str(python),))
     assert (code, str(sorted(EVERYTHING)) in output) == (0, True), output
 
 
-async def test_huggingface_downloads_a_snapshot(shared, tmp_path, require_tools):
+async def test_huggingface_downloads_a_snapshot(opened, tmp_path, require_tools):
     python = require_tools("huggingface") / "python"
-    code, output = await shared.run("huggingface", tmp_path, interpreter=(str(python),))
+    code, output = await opened.run("huggingface", tmp_path, interpreter=(str(python),))
     assert code == 0, output
     got = set(found_in(tmp_path / ".cache").values())
     assert set(EVERYTHING.values()) <= got
 
 
-async def test_validators(alone, tmp_path, require_tools):
-    shared = shared_in(alone, "password")
+async def test_datasets_reads_a_table(opened, tmp_path, require_tools):
+    python = require_tools("huggingface") / "python"
+    code, output = await opened.run("datasets", tmp_path, interpreter=(str(python),))
+    assert code == 0, output
+    assert "depth" in output
+
+
+TABLES = {
+    "odd/[x]*1?.csv": b"time,height\n1,2\n3,4\n",
+    "maps/a b%41.tif": b"II*\0not really",
+    "zz.bin": b"x",
+}
+
+
+@pytest.fixture(params=["open", "password"])
+def maps(request, standalone_host, tmp_path):
+    """Return a share of a package with a map, and with a table whose name is a pattern."""
+    fill(tmp_path / "lake", TABLES)
+    standalone_host.services.sources.add("lake", f"file://{tmp_path / 'lake'}")
+    publish(standalone_host.services, "lake")
+    return shared_in(Published(standalone_host, None), request.param)
+
+
+async def test_datasets_reads_a_table_whatever_it_is_called(maps, tmp_path, require_tools):
+    python = require_tools("huggingface") / "python"
+    code, output = await maps.run("datasets", tmp_path, interpreter=(str(python),))
+    assert code == 0, output
+    assert "['time', 'height']" in output
+    assert "num_rows: 2" in output
+
+
+async def test_stac_lists_the_maps(maps, tmp_path, require_tools):
+    python = require_tools("stac") / "python"
+    code, output = await maps.run("stac", tmp_path, interpreter=(str(python),))
+    assert code == 0, output
+    (line,) = (one for one in output.splitlines() if "http" in one)
+    host = maps.published.host
+    below = line.split()[-1].removeprefix(host.root)
+    answer = await host.fetch("GET", below, is_anonymous=True, follow_redirects=True)
+    assert answer.body == TABLES["maps/a b%41.tif"]
+
+
+async def test_validators(shared, tmp_path, require_tools):
     for key, sign in (("frictionless", "VALID"), ("croissant", "Done")):
         code, output = await shared.run(key, tmp_path, path=require_tools(key))
         assert (code, sign in output) == (0, True), output

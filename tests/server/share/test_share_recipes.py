@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
 import subprocess
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from packager_jupyter.server.share.recipes import WAYS, ShareFacts, Way, recipes
 
@@ -68,6 +72,52 @@ def test_lines_stay_one_program_whatever_a_file_is_called(path, is_locked):
         words = shlex.split(recipe.lines)
         assert not {"$(touch", "`id`.csv", "rm"} & set(words), recipe.key
         assert "\n" not in quote(path, safe="/")
+
+
+SHELLS = {
+    "sh": ["sh"],
+    "bash": ["bash", "--norc"],
+    "zsh": ["zsh", "-f"],
+    # Where lines are pasted, an exclamation mark may bring back an earlier line.
+    "bash, pasted": ["bash", "--norc", "-i"],
+    "zsh, pasted": ["zsh", "-f", "-i"],
+}
+# What paths may hold: everything that is no control character and no slash.
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@given(name=NAMES, below=NAMES)
+@example(name="-rf", below="!!")
+@example(name='it\'s ! $HOME `id` $(id) \\ "x" *?[a]{1,2}~ #;&|<>', below="=ls")
+@example(name="=ls", below="~root")
+@example(name="!$", below="^a^b")
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_every_shell_takes_the_words_as_they_are_meant(shell, name, below, require, tmp_path):
+    require(SHELLS[shell][0], package=SHELLS[shell][0])
+    path = f"{below}/{name}"
+    (curl,) = (one for one in all_recipes(examples=(path,)) if one.key == "curl")
+    # In the place of the tool something that says what it was given.
+    lines = f'curl() {{ printf \'%s\\0\' "$@" > "$OUT"; }}\n{curl.lines}\n'
+    out = tmp_path / "words"
+    out.unlink(missing_ok=True)
+    environment = {**os.environ, "OUT": str(out), "HISTFILE": "", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        SHELLS[shell], input=lines.encode(), capture_output=True, env=environment, check=False
+    )
+    words = out.read_bytes().decode().split("\0")[:-1] if out.exists() else done.stderr
+    assert words == ["-fL", "-o", f"./{name}", f"{URL}files/{quote(path, safe='/~')}"]
+
+
+def test_every_way_is_run_by_a_test():
+    folder = Path(__file__).parent
+    text = "".join(
+        (folder / name).read_text()
+        for name in ("test_share_tools.py", "test_share_recipe_tools.py")
+    )
+    assert [way.key for way in WAYS if f'"{way.key}"' not in text] == []
 
 
 def test_a_locked_share_is_asked_for_before_the_second_line_is_read():

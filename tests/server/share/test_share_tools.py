@@ -10,16 +10,24 @@ from pathlib import Path
 import pytest
 
 from server.share.ocean import ATTACHMENTS, FILES, PASSWORD
-from server.share.ways import found_in, run, shared_in
+from server.share.ways import ACCESS, found_in, run, shared_in
 
 # Debian's wget decodes "%25" twice in the names that it makes of addresses.
 WGET_MISNAMES = {"obs/100%.txt", "obs/%41.txt"}
 EVERYTHING = {**FILES, **ATTACHMENTS}
 
 
-@pytest.fixture(params=["open", "capability", "password"])
-def shared(request, alone):
-    """Return a share of the package in each way in which people open one."""
+@pytest.fixture(params=[*ACCESS, "open zsh", "password zsh"])
+def shared(request, alone, require):
+    """Return a share of the package in each way in which people open one, and in both shells."""
+    if request.param.endswith("zsh"):
+        require("zsh", package="zsh")
+    return shared_in(alone, request.param)
+
+
+@pytest.fixture(params=ACCESS)
+def opened(request, alone):
+    """Return the same for what needs no shell."""
     return shared_in(alone, request.param)
 
 
@@ -66,9 +74,9 @@ async def test_curl_and_zip(shared, tmp_path, require):
 
 
 @pytest.mark.parametrize("key", ["python", "pandas", "fsspec"])
-async def test_python(shared, tmp_path, key, require_tools):
+async def test_python(opened, tmp_path, key, require_tools):
     python = require_tools("fsspec") / "python" if key == "fsspec" else sys.executable
-    code, output = await shared.run(key, tmp_path, interpreter=(str(python), "-W", "i"))
+    code, output = await opened.run(key, tmp_path, interpreter=(str(python), "-W", "i"))
     assert code == 0, output
     if key == "python":
         assert found_in(tmp_path / "ocean-2024") == EVERYTHING

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from server.share.ocean import Published
 
 
+SHELLS = {"bash": ("bash", "-e"), "zsh": ("zsh", "-f", "-e")}
+ACCESS = ["open", "capability", "password"]
+
+
 @dataclass
 class Shared:
     """A share of a package as one of its visitors has it.
@@ -24,6 +28,8 @@ class Shared:
     ----------
     link : str
         The link with its secret, for those who need one.
+    shell : str
+        Which shell the person has: a name of `SHELLS`.
     """
 
     published: Published
@@ -31,6 +37,7 @@ class Shared:
     link: str
     headers: dict[str, str] = field(default_factory=dict)
     is_locked: bool = False
+    shell: str = "bash"
 
     async def lines(self, key):
         """Return the lines of the way `key` from the page."""
@@ -46,12 +53,23 @@ class Shared:
         assert PASSWORD not in lines
         if self.is_locked:
             assert self.link.rpartition("~")[2].strip("/") not in lines
+        options.setdefault("interpreter", SHELLS[self.shell])
         answer = self.link if "Link with its secret" in lines else PASSWORD
         return await run(lines, folder, answer=answer if self.is_locked else "", **options)
 
 
 def shared_in(published, how):
-    """Return a new share: ``open``, ``capability`` (its secret in the link) or ``password``."""
+    """Return a new share: ``open``, ``capability`` (its secret in the link) or ``password``.
+
+    A shell may stand behind it: ``password zsh``.
+    """
+    how, _, shell = how.partition(" ")
+    shared = _shared_in(published, how)
+    shared.shell = shell or "bash"
+    return shared
+
+
+def _shared_in(published, how):
     root = published.host.root
     if how == "open":
         segment = published.share().segment
@@ -64,7 +82,7 @@ def shared_in(published, how):
     return Shared(published, created.segment, link, headers, is_locked=True)
 
 
-async def run(lines, folder, *, answer="", interpreter=("bash", "-e"), path="", timeout_s=120):
+async def run(lines, folder, *, answer="", interpreter=SHELLS["bash"], path="", timeout_s=120):
     """Run copied lines in `folder`, answering what they ask."""
     script = Path(folder) / "lines"
     script.write_text(lines)

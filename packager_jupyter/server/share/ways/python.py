@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from typing import TYPE_CHECKING
 
+from packager_jupyter.exports.huggingface import repository_of
 from packager_jupyter.server.share.ways.base import Way
 
 if TYPE_CHECKING:
@@ -73,19 +75,25 @@ def _references(facts: ShareFacts) -> str:
     )
 
 
+def _repository(facts: ShareFacts) -> str:
+    return json.dumps(repository_of(facts.name))
+
+
 def _huggingface(facts: ShareFacts) -> str:
     return (
         f"{facts.ask_python}from huggingface_hub import snapshot_download\n\n"
-        f'print(snapshot_download({json.dumps(facts.name)}, repo_type="dataset", '
+        f'print(snapshot_download({_repository(facts)}, repo_type="dataset", '
         f"endpoint={facts.python('hf')}))"
     )
 
 
 def _datasets(facts: ShareFacts) -> str:
+    # By itself the library takes the kind of file that there is most of, README included.
+    path = json.dumps(glob.escape(facts.example(*_TABLES) or ""))
     return (
         f'{facts.ask_python}import os\n\nos.environ["HF_ENDPOINT"] = {facts.python("hf")}\n'
         "from datasets import load_dataset\n\n"
-        f"print(load_dataset({json.dumps(facts.name)}))"
+        f"print(load_dataset({_repository(facts)}, data_files={path}))"
     )
 
 
@@ -128,7 +136,7 @@ PYTHON_WAYS = (
         "datasets",
         GROUP,
         "datasets",
-        "Tables as a dataset of Hugging Face.",
+        "A table as a dataset; leave data_files out where the README says what belongs together.",
         _datasets,
         applies=lambda facts: facts.example(*_TABLES) is not None,
         opens_with="link",
