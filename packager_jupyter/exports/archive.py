@@ -9,23 +9,23 @@ file itself says which path it stands for.
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
+from functools import partial
 from itertools import accumulate, islice
 from typing import TYPE_CHECKING
 
 from packager_jupyter.exports.base import file_url
-from packager_jupyter.exports.zip import ZipPlan, stream
+from packager_jupyter.exports.zip import Run, ZipPlan, stream
 from packager_jupyter.packages.pointer_file import ENDING
 from packager_jupyter.packages.pointer_files import PointerFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from packager_jupyter.exports.base import Exportable
-    from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.outline import Outline
 
 FORMAT = "zip-2"
-BATCH = 256
-"""How many pointer files, of at most 16 KiB each, are held at a time."""
 
 
 class PointerArchive:
@@ -48,9 +48,10 @@ class PointerArchive:
             url_of=lambda path: file_url(base_url, path),
         )
         self._attachments = sorted(contents.attachments(), key=lambda a: a.path.encode())
-        self._renamed = dict(self._renames())
-        self._path_of = {name: path for path, name in self._renamed.items()}
-        self.plan = plan or ZipPlan.of(self)
+        paths = dict(self._renames())
+        self._renamed = {f"{path}{ENDING}".encode(): name for path, name in paths.items()}
+        self._path_of = {name.decode(): path for path, name in paths.items()}
+        self.plan = plan or self._plan()
 
     @staticmethod
     def etag(contents: Exportable, base_url: str) -> str:
@@ -62,11 +63,49 @@ class PointerArchive:
         """Yield the bytes ``[start, stop)`` of the archive."""
         return stream(self, self.plan, start=start, stop=stop)
 
+    def _plan(self) -> ZipPlan:
+        """Return the plan, from the outline of the version where it tells the lengths."""
+        outline = self._contents.outline()
+        extra = None if outline is None else outline.extra_bytes(self._files)
+        if outline is None or extra is None:
+            return ZipPlan.of(self)
+        return ZipPlan.of_runs(self._runs(outline, extra))
+
+    def _runs(self, outline: Outline, extra: int) -> Iterator[Run]:
+        for names, sizes in self._attachment_sizes():
+            yield Run.of(names, sizes)
+        stretches = outline.stretches
+        longer = [0] * len(stretches)
+        starts = [one.first.encode() for one in stretches]
+        for usual, name in self._renamed.items():
+            path = usual.removesuffix(ENDING.encode())
+            longer[bisect_right(starts, path) - 1] += len(name) - len(usual)
+        number = len(self._attachments)
+        for stretch, more in zip(stretches, longer, strict=True):
+            usual = f"{stretch.first}{ENDING}".encode()
+            first = self._renamed.get(usual, usual)
+            yield Run(
+                first,
+                stretch.files,
+                stretch.path_bytes + stretch.files * len(ENDING) + more,
+                stretch.file_bytes + stretch.files * extra,
+                partial(self._sizes_of, number, first.decode(), stretch.files),
+            )
+            number += stretch.files
+
+    def _sizes_of(self, start: int, first: str, count: int) -> tuple[list[bytes], list[int]]:
+        names, sizes = list[bytes](), list[int]()
+        for more, files in self.read(start, first):
+            names += more
+            sizes += map(len, files)
+            if len(names) >= count:
+                break
+        return names[:count], sizes[:count]
+
     def sizes(self) -> Iterator[tuple[list[bytes], list[int]]]:
         """Yield names and sizes of all entries (see `zip.Entries`)."""
-        for attachment in self._attachments:
-            yield [attachment.path.encode()], [attachment.size_bytes]
-        for names, files in self._batches(self._contents.iter_pointers()):
+        yield from self._attachment_sizes()
+        for names, files in self._written():
             yield names, list(map(len, files))
 
     def read(self, start: int, first: str) -> Iterator[tuple[list[bytes], list[bytes]]]:
@@ -74,24 +113,20 @@ class PointerArchive:
         for attachment in self._attachments[start:]:
             yield [attachment.path.encode()], [self._contents.read_attachment(attachment.path)]
         if start <= len(self._attachments):
-            pointers = self._contents.iter_pointers()
+            yield from self._written()
         else:
-            path = self._path_of.get(first) or first.removesuffix(ENDING)
-            pointers = self._contents.iter_pointers_from(path)
-        yield from self._batches(pointers)
+            yield from self._written(self._path_of.get(first) or first.removesuffix(ENDING))
 
-    def _batches(self, pointers: Iterable[Pointer]) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        remaining, renamed, write = iter(pointers), self._renamed, self._files.write
-        while batch := list(islice(remaining, BATCH)):
-            names = [pointer.path + ENDING for pointer in batch]
-            if renamed:
-                names = [
-                    renamed.get(pointer.path, name)
-                    for pointer, name in zip(batch, names, strict=True)
-                ]
-            yield list(map(str.encode, names)), list(map(write, batch))
+    def _attachment_sizes(self) -> Iterator[tuple[list[bytes], list[int]]]:
+        for attachment in self._attachments:
+            yield [attachment.path.encode()], [attachment.size_bytes]
 
-    def _renames(self) -> Iterator[tuple[str, str]]:
+    def _written(self, start: str = "") -> Iterator[tuple[list[bytes], list[bytes]]]:
+        renamed = self._renamed
+        for names, files in self._contents.iter_written(self._files, start):
+            yield ([renamed.get(name, name) for name in names] if renamed else names), files
+
+    def _renames(self) -> Iterator[tuple[str, bytes]]:
         """Yield the paths whose pointer files get another name than usual, and that name."""
         taken = {name for one in self._attachments for name in _with_folders(one.path)}
         for name in sorted(taken):
@@ -101,7 +136,7 @@ class PointerArchive:
             number = 1
             while f"{path}~{number}{ENDING}" in taken or self._has_pointer(f"{path}~{number}"):
                 number += 1
-            yield path, f"{path}~{number}{ENDING}"
+            yield path, f"{path}~{number}{ENDING}".encode()
 
     def _has_pointer(self, path: str) -> bool:
         return any(one.path == path for one in islice(self._contents.iter_pointers_from(path), 1))

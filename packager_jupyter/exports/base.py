@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from packager_jupyter.packages.metadata import Metadata
+    from packager_jupyter.packages.outline import Outline
     from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.pointer_files import PointerFiles
 
 BATCH_BYTES = 64 * 1024
 
@@ -64,6 +66,20 @@ class Exportable(Protocol):
 
     def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
         """Yield the pointer at `path` and all that sort behind it, without reading the others."""
+        ...
+
+    def iter_written(
+        self, files: PointerFiles, start: str = ""
+    ) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        """Yield the pointer files of all pointers, or of those from the path `start` on, in order.
+
+        They come in small batches: names (the path and ``.pointer``, in UTF-8), and what `files`
+        writes for each.
+        """
+        ...
+
+    def outline(self) -> Outline | None:
+        """Return how long the pointer files are, where that is known without writing them."""
         ...
 
     def attachments(self) -> Sequence[AttachmentLike]:

@@ -22,14 +22,14 @@ from dataclasses import dataclass, field
 from itertools import accumulate, chain, repeat
 from operator import add
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from zlib import crc32
 
 from packager_jupyter.errors import StoreCorruptError, TooLargeError
 from packager_jupyter.io import explain_disk_full
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import IO
 
 CHECKPOINT_EVERY = 1024
@@ -80,6 +80,39 @@ class CheckPoint:
     central_offset: int
 
 
+class Run(NamedTuple):
+    """Some entries in a row: what is known of them without looking at each.
+
+    Attributes
+    ----------
+    first : bytes
+        Name of the first one.
+    entries, name_bytes, content_bytes : int
+    sizes : callable
+        Returns all names and sizes; asked only where offsets outgrow 32 bits.
+    """
+
+    first: bytes
+    entries: int
+    name_bytes: int
+    content_bytes: int
+    sizes: Callable[[], tuple[Sequence[bytes], Sequence[int]]]
+
+    @classmethod
+    def of(cls, names: Sequence[bytes], sizes: Sequence[int]) -> Run:
+        """Return what is to be known of these entries.
+
+        Raises
+        ------
+        TooLargeError
+            One of them has 4 GiB or more.
+        """
+        if max(sizes) >= UINT32_MAX:
+            raise _too_large(names, sizes)
+        both = names, sizes
+        return cls(names[0], len(names), sum(map(len, names)), sum(sizes), lambda: both)
+
+
 @dataclass(frozen=True, slots=True)
 class ZipPlan:
     """The outline of an archive: enough to produce any part of it.
@@ -107,23 +140,26 @@ class ZipPlan:
         TooLargeError
             One entry has 4 GiB or more.
         """
+        return cls.of_runs(Run.of(*batch) for batch in entries.sizes() if batch[0])
+
+    @classmethod
+    def of_runs(cls, runs: Iterable[Run]) -> ZipPlan:
+        """Make the plan from entries that were counted before."""
         local = central = count = 0
         checkpoints: list[CheckPoint] = []
-        for names, sizes in entries.sizes():
-            if not names:
-                continue
+        for run in runs:
             if not checkpoints or count - checkpoints[-1].index >= CHECKPOINT_EVERY:
-                checkpoints.append(CheckPoint(count, names[0].decode(), local, central))
-            if max(sizes) >= UINT32_MAX:
-                raise _too_large(names, sizes)
-            name_bytes = sum(map(len, names))
-            central += CENTRAL.size * len(names) + name_bytes
-            end = local + LOCAL.size * len(names) + name_bytes + sum(sizes)
-            if end > UINT32_MAX:
-                *offsets, end = _offsets(local, names, sizes)
+                checkpoints.append(CheckPoint(count, run.first.decode(), local, central))
+            central += CENTRAL.size * run.entries + run.name_bytes
+            end = local + LOCAL.size * run.entries + run.name_bytes + run.content_bytes
+            if local >= UINT32_MAX:
+                central += OFFSET64.size * run.entries
+            elif end > UINT32_MAX:
+                names, sizes = run.sizes()
+                *offsets, _ = _offsets(local, names, sizes)
                 central += OFFSET64.size * sum(offset >= UINT32_MAX for offset in offsets)
             local = end
-            count += len(names)
+            count += run.entries
         end = len(end_record(count, local, central))
         return cls(local + central + end, count, local, central, checkpoints)
 

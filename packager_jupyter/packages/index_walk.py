@@ -10,6 +10,7 @@ is bounded by the depth of folders and one chunk of rows.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from packager_jupyter.packages.index_db import ROOT_ID
@@ -47,9 +48,9 @@ class _Level:
 
 
 def sorted_rows(
-    connection: sqlite3.Connection, start: str = ""
+    connection: sqlite3.Connection, start: str = "", *, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[tuple[Place, list[StoredRow]]]:
-    """Yield chunks of rows of one folder each, in the order of the paths' bytes.
+    """Yield chunks of at most `chunk_rows` rows of one folder each, in the paths' bytes' order.
 
     The caller holds a read transaction until the end. With `start`, the path of a file, what sorts
     before it is left out, at the cost of its folders alone.
@@ -58,28 +59,33 @@ def sorted_rows(
         "SELECT source, key_prefix FROM folder WHERE id=?", (ROOT_ID,)
     ).fetchone()
     root = Place(ROOT_ID, "", *row)
+    chunks = partial(_chunks, connection, chunk_rows)
     if start:
         stack = _levels_to(connection, root, start)
         last = stack[-1]
-        yield from _chunks(connection, last.place, _ONE, (last.place.id, last.reached))
+        yield from chunks(last.place, _ONE, (last.place.id, last.reached))
     else:
         stack = [_Level(connection, root)]
     while stack:
         level = stack[-1]
         child = level.children.fetchone()
         if child is None:
-            yield from _chunks(connection, level.place, _REST, (level.place.id, level.reached))
+            yield from _chunks(
+                connection, chunk_rows, level.place, _REST, (level.place.id, level.reached)
+            )
             stack.pop()
             continue
         number, name, source, prefix, folders = child
         bound = f"{name}/"
-        yield from _chunks(connection, level.place, _UP_TO, (level.place.id, level.reached, bound))
+        yield from _chunks(
+            connection, chunk_rows, level.place, _UP_TO, (level.place.id, level.reached, bound)
+        )
         level.reached = bound
         place = Place(number, level.place.path_prefix + name, source, prefix)
         if folders:
             stack.append(_Level(connection, place))
         else:
-            yield from _chunks(connection, place, _ALL, (number,))
+            yield from chunks(place, _ALL, (number,))
 
 
 def _levels_to(connection: sqlite3.Connection, root: Place, path: str) -> list[_Level]:
@@ -96,8 +102,12 @@ def _levels_to(connection: sqlite3.Connection, root: Place, path: str) -> list[_
 
 
 def _chunks(
-    connection: sqlite3.Connection, place: Place, statement: str, values: tuple[object, ...]
+    connection: sqlite3.Connection,
+    chunk_rows: int,
+    place: Place,
+    statement: str,
+    values: tuple[object, ...],
 ) -> Iterator[tuple[Place, list[StoredRow]]]:
     cursor = connection.execute(statement, values)
-    while rows := cursor.fetchmany(CHUNK_ROWS):
+    while rows := cursor.fetchmany(chunk_rows):
         yield place, rows

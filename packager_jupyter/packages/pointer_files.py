@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.pointer import Pointer
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_FIRST = frozenset(_LETTERS)
-_USUAL = f"{_LETTERS}0123456789_.-/".encode()
+FIRST = frozenset(_LETTERS)
+USUAL = f"{_LETTERS}0123456789_.-/".encode()
 """Characters that neither a URL nor a plain value spells otherwise."""
 
 _ROOTS = 1000
 _ANY = "z" * (LONGEST_RESERVED + 1)
 """Stands for every usual path: what is plain before it is so before any of them; it is no hex."""
 
-_HEAD = f"pointer: {MAGIC}\npath: "
+HEAD = f"pointer: {MAGIC}\npath: "
 _scalar = lru_cache(maxsize=256)(scalar)
 
 
@@ -47,6 +47,13 @@ class PointerFiles:
     url_of : callable
         Returns the lasting address of the bytes of a path. It must end in the path, percent-encoded
         as RFC 3986 2.3 demands at the least: what is unreserved there stays as it is.
+
+    Attributes
+    ----------
+    tail : str
+        The lines after those of the storage, up to the path at the end of the address.
+    has_plain_base : bool
+        Whether what is before the path needs no quotes, before whatever path.
     """
 
     def __init__(self, *, package: str, version: str, url_of: Callable[[str], str]) -> None:
@@ -54,8 +61,8 @@ class PointerFiles:
         self._version = version
         self._url_of = url_of
         base = url_of("a")[:-1]
-        self._has_plain_base = is_plain(base + _ANY)
-        self._tail = f"\npackage: {scalar(f'{package}@{version}')}\nurl: {base}"
+        self.has_plain_base = len(base) > LONGEST_RESERVED and is_plain(base + _ANY)
+        self.tail = f"\npackage: {scalar(f'{package}@{version}')}\nurl: {base}"
         self._roots: dict[tuple[str, str], str] = {}
 
     def write(self, pointer: Pointer) -> bytes:
@@ -67,7 +74,9 @@ class PointerFiles:
             Over 16 KiB.
         """
         path, key = pointer.path, pointer.key
-        place = self._place(pointer.source, pointer.uri, key) if _is_usual(path) else ""
+        place = ""
+        if _is_usual(path) and pointer.uri.endswith(key):
+            place = self.place(pointer.source, pointer.uri[: len(pointer.uri) - len(key)])
         if not place or not (key == path or _is_usual(key)):
             return self._slowly(pointer)
         middle = ""
@@ -75,7 +84,7 @@ class PointerFiles:
             if len(pointer.checksums) > 1:
                 return self._slowly(pointer)
             ((name, value),) = pointer.checksums.items()
-            if name[0] not in _FIRST:
+            if name[0] not in FIRST:
                 return self._slowly(pointer)
             middle = f"\nchecksums: {name}:{value}"
         etag = pointer.etag
@@ -87,16 +96,15 @@ class PointerFiles:
             middle += f"\nmedia_type: {_scalar(pointer.media_type)}"
         after = "" if pointer.version_id is None else f"\nversion_id: {scalar(pointer.version_id)}"
         data = (
-            f"{_HEAD}{path}\nsize: {pointer.size_bytes}{middle}{place}{key}{after}"
-            f"{self._tail}{path}\nx-key: {key}\n"
+            f"{HEAD}{path}\nsize: {pointer.size_bytes}{middle}{place}{key}{after}"
+            f"{self.tail}{path}\nx-key: {key}\n"
         ).encode()
         return data if len(data) <= MAX_FILE_BYTES else self._slowly(pointer)
 
-    def _place(self, source: str, uri: str, key: str) -> str:
+    def place(self, source: str, root: str) -> str:
         """Return the lines of source and key up to the key itself; empty where that is not all."""
-        if not self._has_plain_base or not source or not uri.endswith(key):
+        if not self.has_plain_base or not source:
             return ""
-        root = uri[: len(uri) - len(key)]
         place = self._roots.get((source, root))
         if place is None:
             place = f"\nsource: {scalar(source)}\nkey: {root}"
@@ -119,6 +127,6 @@ def _is_usual(path: str) -> bool:
     """Return whether neither a URL nor a plain value spells `path` otherwise."""
     return (
         len(path) > LONGEST_RESERVED
-        and path[0] in _FIRST
-        and not path.encode().translate(None, _USUAL)
+        and path[0] in FIRST
+        and not path.encode().translate(None, USUAL)
     )

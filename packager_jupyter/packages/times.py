@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DAY_S = 86_400
 _EPOCH = date(1970, 1, 1)
@@ -46,6 +50,16 @@ def format_time(seconds: int) -> str:
     day, second = divmod(seconds, _DAY_S)
     minute, second = divmod(second, 60)
     return f"{_day_text(day)}T{_MINUTES_OF_DAY[minute]}:{_TWO_DIGITS[second]}Z"
+
+
+def format_times(seconds: Sequence[int]) -> list[str]:
+    """Return what `format_time` makes of each; raises as that does."""
+    if not (is_writable(min(seconds)) and is_writable(max(seconds))):
+        return list(map(format_time, seconds))
+    return [
+        f"{_day_text(one // _DAY_S)}T{_MINUTES_OF_DAY[one % _DAY_S // 60]}:{_TWO_DIGITS[one % 60]}Z"
+        for one in seconds
+    ]
 
 
 def parse_time(text: str) -> int:

@@ -7,14 +7,24 @@ with the same pointers share one, and a damaged one is built anew.
 
 from __future__ import annotations
 
+import contextlib
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from packager_jupyter.errors import PathNotFoundError, StoreCorruptError, TooLargeError
-from packager_jupyter.io import file_lock, make_dirs, sweep_temp
+from packager_jupyter.errors import (
+    DiskFullError,
+    PathNotFoundError,
+    StoreCorruptError,
+    TooLargeError,
+)
+from packager_jupyter.io import file_lock, make_dirs, sweep_temp, write_atomic
 from packager_jupyter.packages.artifact import repository, totals_of
 from packager_jupyter.packages.expected import facts_of_pointers
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.names import shown
+from packager_jupyter.packages.outline import Outline, outline_of
+from packager_jupyter.packages.pointer_file import ENDING
+from packager_jupyter.packages.pointer_rows import iter_written
 from packager_jupyter.packages.rebuild import build_index, iter_list, unpack_lines
 
 if TYPE_CHECKING:
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.pointer_files import PointerFiles
+    from packager_jupyter.packages.pointer_rows import Written
 
 R = TypeVar("R")
 
@@ -81,8 +93,7 @@ class VersionIndex:
         try:
             return ask(self._index)
         except (FileNotFoundError, StoreCorruptError):
-            self._index.close()
-            self.path.unlink(missing_ok=True)
+            self._drop()
         self.ensure()
         return ask(self._index)
 
@@ -111,6 +122,41 @@ class VersionIndex:
         self.ensure()
         yield from self._index.iter_sorted(start=path)
 
+    def iter_written(self, files: PointerFiles, start: str = "") -> Iterator[Written]:
+        """Yield names and bytes of pointer files, from that of the path `start` on.
+
+        An index that turns out to be damaged on the way is built anew; it goes on where it was.
+        """
+        self.ensure()
+        done = 0
+        try:
+            with self._index.read() as connection:
+                for names, written in iter_written(connection, files, start):
+                    yield names, written
+                    start, done = names[-1].decode().removesuffix(ENDING), 1
+            return
+        except (FileNotFoundError, StoreCorruptError):
+            self._drop()
+        self.ensure()
+        with self._index.read() as connection:
+            # The first batch holds the file at `start` alone.
+            yield from islice(iter_written(connection, files, start), done, None)
+
+    def outline(self, files: int) -> Outline:
+        """Return the outline of the pointer files, counted once and kept beside the index."""
+        path = self.path.with_suffix(".outline")
+        with contextlib.suppress(FileNotFoundError, StoreCorruptError):
+            return Outline.from_bytes(path.read_bytes(), files=files)
+        found = self.use(_outline)
+        with contextlib.suppress(DiskFullError):  # then it is counted again the next time
+            write_atomic(path, found.to_bytes())
+        return found
+
+    def _drop(self) -> None:
+        """Take a damaged index away."""
+        self._index.close()
+        self.path.unlink(missing_ok=True)
+
     def iter_facts(self) -> Iterator[list[Fact]]:
         """Yield what `expected.facts_of` wants: from the index where there is one.
 
@@ -123,8 +169,7 @@ class VersionIndex:
                     yield rows
                     _, _, last, *_ = rows[-1]
             except (FileNotFoundError, StoreCorruptError):
-                self._index.close()
-                self.path.unlink(missing_ok=True)
+                self._drop()
             else:
                 return
         for rows in facts_of_pointers(self.iter_pointers()):
@@ -137,6 +182,11 @@ class VersionIndex:
     def close(self) -> None:
         """Release the connections."""
         self._index.close()
+
+
+def _outline(index: PointerIndex) -> Outline:
+    with index.read() as connection:
+        return outline_of(connection)
 
 
 class Version:
@@ -221,6 +271,14 @@ class Version:
     def iter_pointers_from(self, path: str) -> Iterator[Pointer]:
         """See `VersionIndex.iter_pointers_from`."""
         return self._index.iter_pointers_from(path)
+
+    def iter_written(self, files: PointerFiles, start: str = "") -> Iterator[Written]:
+        """See `VersionIndex.iter_written`."""
+        return self._index.iter_written(files, start)
+
+    def outline(self) -> Outline:
+        """See `VersionIndex.outline`."""
+        return self._index.outline(self._record.facts.files)
 
     def iter_facts(self) -> Iterator[list[Fact]]:
         """See `VersionIndex.iter_facts`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 from packager_jupyter.packages.metadata import Metadata
 from packager_jupyter.packages.pointer import Pointer
@@ -57,6 +58,15 @@ class Contents:
 
     def iter_pointers_from(self, path):
         return (one for one in self._pointers if one.path.encode() >= path.encode())
+
+    def iter_written(self, files, start=""):
+        remaining = self.iter_pointers_from(start) if start else self.iter_pointers()
+        while batch := list(islice(remaining, 100)):
+            names = [f"{one.path}.pointer".encode() for one in batch]
+            yield names, [files.write(one) for one in batch]
+
+    def outline(self):
+        return None
 
     def attachments(self):
         return [Attached(path, len(data), "text/plain") for path, data in self._attached.items()]

@@ -14,8 +14,12 @@ from exports.contents import Contents, pointer
 from packager_jupyter.exports.archive import PointerArchive
 from packager_jupyter.exports.base import Place
 from packager_jupyter.exports.lists import manifest, urls
+from packager_jupyter.exports.zip import ZipPlan
+from packager_jupyter.packages.index import PointerIndex
+from packager_jupyter.packages.outline import outline_of
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.pointer_file import parse_pointer_file
+from packager_jupyter.packages.pointer_rows import iter_written
 
 BASE = "https://data.example.org/s/abc/"
 PLACE = Place(BASE)
@@ -148,3 +152,53 @@ def test_a_range_in_the_middle_reads_no_pointer_before_it():
     del contents.iter_pointers
     for start in steps:
         assert b"".join(archive.stream(start=start, stop=start + 999)) == data[start : start + 999]
+
+
+class Indexed(Contents):
+    """Contents with an index, as a version has one."""
+
+    def __init__(self, folder, pointers, attached):
+        super().__init__(pointers, attached)
+        self.index = PointerIndex(folder / "pointers.sqlite")
+        self.index.add(pointers)
+        self.passes = 0
+
+    def iter_written(self, files, start=""):
+        self.passes += 1
+        with self.index.read() as connection:
+            yield from iter_written(connection, files, start)
+
+    def outline(self):
+        with self.index.read() as connection:
+            return outline_of(connection)
+
+
+@pytest.mark.parametrize("base", [BASE, "http://[::1]:8888/s/abc/"])
+def test_the_length_is_foretold_without_a_pass_over_the_files(tmp_path, base):
+    paths = [f"f{n:05}" for n in range(3000)] + ["f01500~1", "sp ace", *PATHS]
+    attached = {"README.md": b"# x", **{f"f{n:05}.pointer": b"" for n in range(0, 3000, 64)}}
+    pointers = [pointer(path) for path in paths]
+    plain, indexed = Contents(pointers, attached), Indexed(tmp_path, pointers, attached)
+    archive, foretold = PointerArchive(plain, base), PointerArchive(indexed, base)
+    assert indexed.passes == (0 if base == BASE else 1)
+    data = b"".join(archive.stream())
+    assert foretold.plan.size_bytes == len(data)
+    assert b"".join(foretold.stream()) == data
+    assert len(foretold.plan.checkpoints) == 3
+    for start in range(0, len(data), len(data) // 29):
+        piece = b"".join(foretold.stream(start=start, stop=start + 999))
+        assert piece == data[start : start + 999]
+    indexed.index.close()
+
+
+def test_offsets_beyond_four_gib_are_foretold_too(tmp_path, monkeypatch):
+    # As if it were so: the first 64-bit offset comes in the middle of a stretch.
+    pointers = [pointer(f"f{n:05}") for n in range(3000)]
+    limit = 500_000
+    monkeypatch.setattr("packager_jupyter.exports.zip.UINT32_MAX", limit)
+    indexed = Indexed(tmp_path, pointers, {"README.md": b"# x"})
+    foretold = PointerArchive(indexed, BASE)
+    assert foretold.plan.directory_offset > 1.5 * limit
+    data = b"".join(foretold.stream())
+    assert len(data) == foretold.plan.size_bytes == ZipPlan.of(foretold).size_bytes
+    indexed.index.close()

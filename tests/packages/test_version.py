@@ -22,7 +22,10 @@ from packager_jupyter.packages.artifact import (
 )
 from packager_jupyter.packages.base import Contents
 from packager_jupyter.packages.diff import count_changes, diff
+from packager_jupyter.packages.outline import Outline
 from packager_jupyter.packages.pointer import Pointer
+from packager_jupyter.packages.pointer_files import PointerFiles
+from packager_jupyter.packages.pointer_rows import iter_written
 
 REPO = "packages/ocean"
 
@@ -99,6 +102,42 @@ def test_the_index_is_a_cache(published, packages, make_packages):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     assert make_packages().version("ocean", "1").page("data") == before
     assert version.page("data") == before
+
+
+def test_pointer_files_and_their_outline_are_made_anew_from_a_damaged_index(published, packages):
+    version = packages.version("ocean", "1")
+    files = PointerFiles(package="ocean", version="1", url_of="https://a.example/s/x/".__add__)
+    before = list(version.iter_written(files))
+    outline = version.outline()
+    folder = packages._cache_dir / "pointers"
+    (index,), (kept,) = folder.glob("*.sqlite"), folder.glob("*.outline")
+    kept.write_bytes(b"garbage")
+    index.write_bytes(b"garbage" * 1000)
+    assert version.outline() == outline
+    assert Outline.from_bytes(kept.read_bytes(), files=52) == outline
+    index.write_bytes(b"garbage" * 1000)
+    assert list(version.iter_written(files)) == before
+
+
+def test_pointer_files_go_on_where_a_damaged_index_was_left(published, packages, monkeypatch):
+    version = packages.version("ocean", "1")
+    files = PointerFiles(package="ocean", version="1", url_of="https://a.example/s/x/".__add__)
+    before = [name for names, _ in version.iter_written(files) for name in names]
+    starts = []
+
+    def damaged(connection, files, start=""):
+        starts.append(start)
+        batches = iter_written(connection, files, start)
+        yield next(batches)
+        if len(starts) == 1:
+            raise StoreCorruptError("Damaged.", remedy="None.")
+        yield from batches
+
+    monkeypatch.setattr("packager_jupyter.packages.version.iter_written", damaged)
+    found = [name for names, _ in version.iter_written(files) for name in names]
+    assert found == before
+    assert len(starts) == 2
+    assert starts[0] < starts[1]
 
 
 def test_a_first_page_of_an_old_version_builds_one_index_for_all_who_wait(published, make_packages):

@@ -132,6 +132,7 @@ async def test_what_breaks_on_the_way_is_cut_off_and_never_ends_well(many, below
         return page(self, *args, **options)
 
     monkeypatch.setattr(Version, "iter_pointers", break_after(Version.iter_pointers, 10_000))
+    monkeypatch.setattr(Version, "iter_written", break_after(Version.iter_written, 40))
     monkeypatch.setattr(Version, "page", broken_page)
     received = await raw(many, segment, below)
     headers, _, body = received.partition(b"\r\n\r\n")

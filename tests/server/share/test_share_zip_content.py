@@ -131,17 +131,21 @@ async def test_a_million_entries_left_half_way_leave_nothing_running(alone, monk
     """The reader of the pointers is closed, and no thread goes on."""
     told = {"open": 0, "rows": 0}
 
-    def million(_self):
+    def million(_self, files, start=""):
         told["open"] += 1
         try:
-            for n in range(1_000_000):
-                told["rows"] += 1
-                path = f"f{n // 1000:04}/x{n:07}"
-                yield Pointer(path, "lake", path, f"file:///{path}", 5)
+            for first in range(0, 1_000_000, 250):
+                told["rows"] += 250
+                paths = [f"f{n // 1000:04}/x{n:07}" for n in range(first, first + 250)]
+                written = [
+                    files.write(Pointer(path, "lake", path, f"file:///{path}", 5)) for path in paths
+                ]
+                yield [f"{path}.pointer".encode() for path in paths], written
         finally:
             told["open"] -= 1
 
-    monkeypatch.setattr(Version, "iter_pointers", million)
+    monkeypatch.setattr(Version, "iter_written", million)
+    monkeypatch.setattr(Version, "outline", lambda _self: None)
     segment = alone.share().segment
     host = alone.host.root.partition("//")[2].strip("/")
     name, _, port = host.partition(":")
