@@ -13,6 +13,7 @@ from packager_jupyter.errors import (
     BadInputError,
     BlobNotFoundError,
     ConflictError,
+    DiskFullError,
     PackageNotFoundError,
     PackagerError,
 )
@@ -22,7 +23,7 @@ from packager_jupyter.packages.artifact import LATEST, REPOSITORY_ROOT, reposito
 from packager_jupyter.packages.disk import explain_disk
 from packager_jupyter.packages.draft import INDEX_FILE, PRIVATE_FOLDER, Draft, draft_not_found
 from packager_jupyter.packages.index import PointerIndex
-from packager_jupyter.packages.index_db import create_index_file
+from packager_jupyter.packages.index_db import copy_of_draft, create_index_file
 from packager_jupyter.packages.infos import DraftInfo, PackageInfo, VersionInfo
 from packager_jupyter.packages.kept import Kept
 from packager_jupyter.packages.metadata import FILE_NAME, Metadata, update_yaml
@@ -38,9 +39,10 @@ from packager_jupyter.packages.tags import (
 )
 from packager_jupyter.packages.texts import DigestMemory
 from packager_jupyter.packages.tombstones import bury, tombstones
-from packager_jupyter.packages.version import Version, VersionIndex
+from packager_jupyter.packages.version import Version, VersionIndex, index_path
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -81,7 +83,7 @@ class Packages:
         self.root_dir = root_dir
         self._oci = oci
         self._sources = sources
-        self._cache_dir = cache_dir
+        self._index_folder = cache_dir / "pointers"
         self._max_attachment_bytes = max_attachment_bytes
         self._digests = DigestMemory()
         self._drafts: Kept[PointerIndex] = Kept(_MAX_OPEN, PointerIndex.close)
@@ -246,7 +248,17 @@ class Packages:
             open_source=self._sources.open,
             open_version=lambda ref: self.version(name, ref),
             max_attachment_bytes=self._max_attachment_bytes,
+            keep_index=self._keep_index,
         )
+
+    def _keep_index(self, connection: sqlite3.Connection, fingerprint: str) -> None:
+        """Keep a draft's index for the version that it becomes, so that nobody waits for it."""
+        path = index_path(self._index_folder, fingerprint)
+        if not path.exists():
+            make_dirs(path.parent)
+            # Without room for it the version is published all the same, and built when visited.
+            with contextlib.suppress(DiskFullError):
+                copy_of_draft(connection, path)
 
     @explain_disk()
     def delete_draft(self, name: str) -> None:
@@ -363,7 +375,7 @@ class Packages:
             record = load_version(self._oci, repo, digest)
             index = self._indexes.get(
                 f"{name} {record.facts.fingerprint}",
-                lambda: VersionIndex(self._cache_dir / "pointers", self._oci, repo, record.facts),
+                lambda: VersionIndex(self._index_folder, self._oci, repo, record.facts),
             )
             return Version(name, self._oci, record, index)
 
@@ -371,7 +383,7 @@ class Packages:
 
     def _open_part(self, whole: Version, wanted: PathFilter) -> Version:
         def make() -> Version:
-            record, folder = whole.record, self._cache_dir / "pointers"
+            record, folder = whole.record, self._index_folder
             repo, facts = repository(whole.name), record.facts
             index = self._parts.get(
                 f"{whole.name} {wanted.digest(facts.fingerprint)}",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.inventory import KeyFile
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.publish import KeepIndex
     from packager_jupyter.packages.texts import DigestMemory
     from packager_jupyter.packages.version import Version
     from packager_jupyter.sources.base import Source
@@ -81,6 +82,7 @@ class Draft:
         open_source: Callable[[str], Source],
         open_version: Callable[[str], Version],
         max_attachment_bytes: int,
+        keep_index: KeepIndex,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -89,7 +91,7 @@ class Draft:
         self._open_source = open_source
         self._open_version = open_version
         self._files = AttachmentFolder(folder, max_bytes=max_attachment_bytes)
-        self._publisher = Publisher(name, index, self._files, oci)
+        self._publisher = Publisher(name, index, self._files, oci, keep_index)
 
     def __repr__(self) -> str:
         return f"Draft({self.name})"

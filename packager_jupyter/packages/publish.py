@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,9 @@ META_BASE_REVISION = "base_revision"
 META_BASE_TEXTS = "base_texts"
 META_LIST = "list"
 
+KeepIndex = Callable[["sqlite3.Connection", str], None]
+"""Keeps the index that a transaction sees as that of the list with a fingerprint."""
+
 _TRIES = 20
 
 
@@ -116,8 +120,14 @@ class Publisher:
     """Publishes one draft; `draft.Draft.publish` holds the draft's lock around it."""
 
     def __init__(
-        self, name: str, index: PointerIndex, folder: AttachmentFolder, oci: OciStore
+        self,
+        name: str,
+        index: PointerIndex,
+        folder: AttachmentFolder,
+        oci: OciStore,
+        keep_index: KeepIndex,
     ) -> None:
+        self._keep_index = keep_index
         self._name = name
         self._repo = repository(name)
         self._index = index
@@ -163,6 +173,7 @@ class Publisher:
             meta = read_meta(connection)
             revision = meta.get(META_REVISION, "")
             facts = self._known_list(meta, revision) or self._push_list(connection)
+            self._keep_index(connection, facts.fingerprint)
         if not facts.files and not attachments:
             raise BadInputError(
                 f"The draft of {self._name} is empty.",

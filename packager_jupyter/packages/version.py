@@ -50,6 +50,11 @@ MAX_ATTACHMENT_BYTES = 1024 * 1024 * 1024
 _BUILD_TIMEOUT_S = 1800.0
 
 
+def index_path(folder: Path, digest: str) -> Path:
+    """Return where the index lies that a digest names."""
+    return folder / f"{digest.rpartition(':')[2]}.sqlite"
+
+
 class VersionIndex:
     """The cached index of one pointer list; safe to share between threads.
 
@@ -72,8 +77,7 @@ class VersionIndex:
         self._oci = oci
         self._repo = repo
         self._facts = facts
-        self._hex = (name or facts.fingerprint).rpartition(":")[2]
-        self.path = folder / f"{self._hex}.sqlite"
+        self.path = index_path(folder, name or facts.fingerprint)
         self._index = PointerIndex(self.path, is_draft=False)
 
     @property
@@ -103,7 +107,7 @@ class VersionIndex:
             return
         folder = self.path.parent
         make_dirs(folder)
-        with file_lock(folder / f"build-{self._hex[0]}.lock", timeout_s=_BUILD_TIMEOUT_S):
+        with file_lock(folder / f"build-{self.path.name[0]}.lock", timeout_s=_BUILD_TIMEOUT_S):
             if not self.exists:
                 sweep_temp(folder)
                 self.build()

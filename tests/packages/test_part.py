@@ -118,7 +118,7 @@ def test_a_part_has_its_own_digest_and_so_has_every_other(whole, packages):
 def test_the_index_of_a_part_is_a_cache(whole, packages):
     part = part_of(packages, "images")
     before = part.page("images")
-    for file in (packages._cache_dir / "pointers").glob("*.sqlite"):
+    for file in packages._index_folder.glob("*.sqlite"):
         file.unlink()
     assert part.page("images") == before
     assert sum(1 for _ in part.iter_pointers()) == 11

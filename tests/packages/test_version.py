@@ -1,4 +1,6 @@
+import contextlib
 import hashlib
+import sqlite3
 import threading
 from dataclasses import replace
 
@@ -7,6 +9,7 @@ import pytest
 
 from packager_jupyter.errors import (
     BadInputError,
+    DiskFullError,
     PackageNotFoundError,
     PathNotFoundError,
     StoreCorruptError,
@@ -22,6 +25,7 @@ from packager_jupyter.packages.artifact import (
 )
 from packager_jupyter.packages.base import Contents
 from packager_jupyter.packages.diff import count_changes, diff
+from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.outline import Outline
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.pointer_files import PointerFiles
@@ -87,7 +91,62 @@ def test_a_published_version_does_not_follow_the_draft(published, packages, sour
 
 
 def cache_files(packages):
-    return sorted((packages._cache_dir / "pointers").glob("*.sqlite"))
+    return sorted(packages._index_folder.glob("*.sqlite"))
+
+
+def test_publishing_leaves_the_index_of_the_version(published, packages, source, monkeypatch):
+    built = "packager_jupyter.packages.version.build_index"
+    with monkeypatch.context() as patch:
+        patch.setattr(built, lambda *_, **__: pytest.fail("it is built from the list"))
+        version = packages.version("ocean", "1")
+        left = version.page("data"), version.totals("data"), list(version.iter_facts())
+        # The draft goes on, the version does not.
+        published.remove(["data/000.csv"])
+        source.put("data/new.csv")
+        published.add("demo", ["data/new.csv"])
+        published.publish(now_s=2)
+        assert version.page("data") == left[0]
+        newer = packages.version("ocean", "2")
+        assert newer.page("data") == published.page("data")
+        assert newer.get("new.csv") == published.get("new.csv")
+    folder = packages._index_folder
+    first, second = cache_files(packages)
+    assert [one.name for one in folder.iterdir() if one.suffix not in {".sqlite", ".lock"}] == []
+    for file in (first, second):
+        assert file.read_bytes()[18:20] == b"\x01\x01"  # it needs no journal beside it
+        assert PointerIndex(file, is_draft=False).meta() == {}
+        file.unlink()
+    assert (version.page("data"), version.totals("data"), list(version.iter_facts())) == left
+
+
+def test_what_a_draft_removed_takes_no_room_in_its_version(published, packages, source):
+    source.put(*(f"many/{number:05}" for number in range(8000)))
+    source.batch = 8000
+    published.add("demo", ["many/"])
+    published.remove(["many"])
+    for file in cache_files(packages):
+        file.unlink()
+    published.publish("clean", now_s=3)
+    (left,) = cache_files(packages)
+    draft = published.folder / ".packager" / "pointers.sqlite"
+    free = []
+    for file in (draft, left):
+        with contextlib.closing(sqlite3.connect(file)) as connection:
+            free += connection.execute("PRAGMA freelist_count").fetchone()
+    assert free[0] > 40
+    assert free[1] == 0
+
+
+def test_a_full_disk_for_the_index_stops_no_publishing(published, packages, source, monkeypatch):
+    def full(*_arguments):
+        raise DiskFullError("The disk is full.", remedy="Free some space.")
+
+    source.put("data/new.csv")
+    published.add("demo", ["data/new.csv"])
+    monkeypatch.setattr("packager_jupyter.packages.catalog.copy_of_draft", full)
+    assert published.publish(now_s=2).version == "2"
+    assert len(cache_files(packages)) == 1
+    assert packages.version("ocean", "2").page("data") == published.page("data")
 
 
 def test_the_index_is_a_cache(published, packages, make_packages):
@@ -109,7 +168,7 @@ def test_pointer_files_and_their_outline_are_made_anew_from_a_damaged_index(publ
     files = PointerFiles(package="ocean", version="1", url_of="https://a.example/s/x/".__add__)
     before = list(version.iter_written(files))
     outline = version.outline()
-    folder = packages._cache_dir / "pointers"
+    folder = packages._index_folder
     (index,), (kept,) = folder.glob("*.sqlite"), folder.glob("*.outline")
     kept.write_bytes(b"garbage")
     index.write_bytes(b"garbage" * 1000)
@@ -141,6 +200,8 @@ def test_pointer_files_go_on_where_a_damaged_index_was_left(published, packages,
 
 
 def test_a_first_page_of_an_old_version_builds_one_index_for_all_who_wait(published, make_packages):
+    for file in cache_files(make_packages()):
+        file.unlink()
     answers = []
     built = []
     original = rebuild.build_index
@@ -271,7 +332,7 @@ def test_a_list_that_breaks_a_rule_is_refused(packages, lines):
         version.page()
     assert caught.value.remedy
     assert cache_files(packages) == []
-    assert not [one for one in (packages._cache_dir / "pointers").iterdir() if "tmp" in one.name]
+    assert not [one for one in packages._index_folder.iterdir() if "tmp" in one.name]
 
 
 GOOD = [line(f"{number:05}") for number in range(3000)]
@@ -352,6 +413,8 @@ def test_damaged_blobs_are_never_served(published, packages, make_packages):
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
+    for file in cache_files(packages):
+        file.unlink()
     version = make_packages().version("ocean")
     for ask in (
         version.page,
