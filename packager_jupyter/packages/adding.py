@@ -13,18 +13,19 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
-from typing import TYPE_CHECKING
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, cast
 
 from packager_jupyter.errors import BadInputError, ConflictError, ObjectNotFoundError
 from packager_jupyter.packages.base import AddReport, Skipped
 from packager_jupyter.packages.globs import path_filter
 from packager_jupyter.packages.index_db import NO_TIME
 from packager_jupyter.packages.index_names import lookalikes
-from packager_jupyter.packages.index_rows import MD5_IS_ETAG, pack_etag
-from packager_jupyter.packages.index_write import FolderRows
+from packager_jupyter.packages.index_rows import pack_etags
+from packager_jupyter.packages.index_write import PlainColumns
 from packager_jupyter.packages.names import (
     MAX_PATH_BYTES,
+    are_plain_names,
     check_path,
     check_text,
     is_plain_name,
@@ -258,103 +259,115 @@ def _put_file(adding: Adding, selection: Selection, entry: Entry) -> None:
 
 
 def _put_folder(adding: Adding, selection: Selection, entries: list[Entry]) -> None:
-    """Put the entries of one walked folder.
+    """Put the entries of one walked folder: what comes in a row with one prefix, together."""
+    if not entries:
+        return
+    adding.learn_root(entries[0])
+    if adding.passes is not None:
+        passes, cut = adding.passes, len(selection.key)
+        passed = [entry for entry in entries if passes(entry.key[cut:])]
+        adding.files_filtered += len(entries) - len(passed)
+        entries = passed
+    prefixes = [entry.key[: entry.key.rfind("/") + 1] for entry in entries]
+    start = 0
+    for prefix, same in groupby(prefixes):
+        end = start + len(list(same))
+        _put_run(adding, selection, prefix, entries[start:end])
+        start = end
 
-    The loop is what adding millions costs: whatever is plain becomes a row here, and all else
-    takes the long way through `_put_one`.
+
+def _put_run(adding: Adding, selection: Selection, prefix: str, entries: list[Entry]) -> None:
+    """Put entries whose keys are `prefix` (empty, or ends in ``/``) and a name.
+
+    This is what adding millions costs: what is plain becomes rows all at once, and all else takes
+    the long way through `_put_one`.
     """
-    passes = adding.passes
-    cut = len(selection.key)
-    uri = adding.source.uri
-    root = adding.learn_root(entries[0]) if entries else ""
-    here = _Group(adding, selection)
-    size_bytes = hashed = 0
-    for entry in entries:
-        key = entry.key
-        name_at = key.rfind("/") + 1
-        prefix, name = key[:name_at], key[name_at:]
-        if prefix != here.prefix:
-            here.end(size_bytes, hashed)
-            size_bytes = hashed = 0
-            here.go_to(prefix)
-        if passes is not None and not passes(key[cut:]):
-            adding.files_filtered += 1
-            continue
-        etag = entry.etag
-        extra = None
-        checksums = entry.checksums
-        if checksums:
-            is_md5 = len(checksums) == 1 and etag and checksums.get("md5") == etag
-            extra = MD5_IS_ETAG if is_md5 and len(str(etag)) == _MD5_HEX else None
-        modified = entry.modified_s
-        if modified is None or not MIN_S <= modified <= MAX_S:
-            modified = NO_TIME
-        size = entry.size_bytes
-        if (
-            here.is_plain
-            and len(name) < here.room
-            and (
-                (
-                    name.isascii()
-                    and name.isprintable()
-                    and "~" not in name
-                    and "\\" not in name
-                    and name
-                    and name[0] != "."
-                )
-                or is_plain_name(name)
-            )
-            and size is not None
-            and (extra is not None or not checksums)
-            and entry.version_id is None
-            and entry.media_type is None
-            and not entry.is_folder
-            and uri(key) == root + key
-        ):
-            here.append((here.number, name, size, modified, pack_etag(etag), extra))
-            size_bytes += size
-            if extra is not None:
-                hashed += 1
-        else:
-            here.end(size_bytes, hashed)
-            size_bytes = hashed = 0
+    folder, room = _folder_of(adding, selection, prefix)
+    if folder is None:
+        for entry in entries:
             _put_one(adding, selection, entry)
-            here.begin()
-    here.end(size_bytes, hashed)
+        return
+    cut, root, uri = len(prefix), adding.root or "", adding.source.uri
+    keys = [entry.key for entry in entries]
+    names = [key[cut:] for key in keys]
+    if (
+        are_plain_names(names)
+        and max(map(len, names)) < room
+        and list(map(uri, keys)) == list(map(root.__add__, keys))
+        and not [entry for entry in entries if entry.checksums or _is_odd(entry)]
+    ):
+        _put_plain(adding, folder, names, entries, is_md5=False)
+        return
+
+    def is_md5(pair: tuple[str, Entry]) -> bool | None:
+        """Return whether a plain entry has an MD5; None when it is not plain."""
+        name, entry = pair
+        is_plain = is_plain_name(name) and len(name) < room and not _is_odd(entry)
+        if not is_plain or uri(entry.key) != root + entry.key:
+            return None
+        if not entry.checksums:
+            return False
+        etag = entry.etag or ""
+        return True if len(etag) == _MD5_HEX and entry.checksums == {"md5": etag} else None
+
+    for kind, same in groupby(zip(names, entries, strict=True), is_md5):
+        pairs = list(same)
+        if kind is None:
+            for _, entry in pairs:
+                _put_one(adding, selection, entry)
+        else:
+            some, plain = zip(*pairs, strict=True)
+            _put_plain(adding, folder, some, plain, is_md5=kind)
 
 
-class _Group(FolderRows):
-    """The rows of keys with one prefix."""
+def _is_odd(entry: Entry) -> bool:
+    """Return whether a row needs more than name, size, time, ETag and checksum."""
+    return (
+        entry.size_bytes is None
+        or entry.version_id is not None
+        or entry.media_type is not None
+        or entry.is_folder
+    )
 
-    __slots__ = ("adding", "is_plain", "prefix", "room", "selection")
 
-    def __init__(self, adding: Adding, selection: Selection) -> None:
-        super().__init__(adding.writer)
-        self.adding = adding
-        self.selection = selection
-        self.prefix: str | None = None
-        self.is_plain = False
-        self.room = 0
+def _put_plain(
+    adding: Adding,
+    folder: Folder,
+    names: Sequence[str],
+    entries: Sequence[Entry],
+    *,
+    is_md5: bool,
+) -> None:
+    sizes = cast("list[int]", [entry.size_bytes for entry in entries])
+    times = [entry.modified_s for entry in entries]
+    if None in times or min(times) < MIN_S or max(times) > MAX_S:  # type: ignore[type-var, operator]
+        times = [NO_TIME if time is None or not MIN_S <= time <= MAX_S else time for time in times]
+    etags = pack_etags([entry.etag for entry in entries])
+    columns = PlainColumns(sizes, cast("list[int]", times), etags, is_md5)
+    adding.writer.put_plain(folder, names, columns)
 
-    def go_to(self, prefix: str) -> None:
-        """Go on with the keys that begin with `prefix`, which is empty or ends in ``/``."""
-        self.prefix = prefix
-        self.is_plain = False
-        path = self.selection.target
-        below = prefix[len(self.selection.key) :]
-        try:
-            if below:
-                mapped = map_segments(below[:-1], is_folder=True)
-                path = f"{path}/{mapped}" if path else mapped
-            # A name that is not ASCII may have four times as many bytes as characters.
-            self.room = (MAX_PATH_BYTES - len(path.encode()) - 1) // 4
-        except UnicodeEncodeError:
-            return
-        if self.room > 0:
-            folder = self.adding.writer.folders.get(path)
-            self.is_plain = folder.derives(self.adding.source_id, prefix)
-            self.move_to(folder)
-            _touch(self.adding, folder)
+
+def _folder_of(adding: Adding, selection: Selection, prefix: str) -> tuple[Folder | None, int]:
+    """Return where keys that begin with `prefix` go, and how many characters a name may have.
+
+    None: they must be looked at one by one.
+    """
+    path = selection.target
+    below = prefix[len(selection.key) :]
+    try:
+        if below:
+            mapped = map_segments(below[:-1], is_folder=True)
+            path = f"{path}/{mapped}" if path else mapped
+        # A name that is not ASCII may have four times as many bytes as characters.
+        room = (MAX_PATH_BYTES - len(path.encode()) - 1) // 4
+    except UnicodeEncodeError:
+        return None, 0
+    if room <= 0:
+        return None, 0
+    folder = adding.writer.folders.get(path)
+    is_derived = folder.derives(adding.source_id, prefix)
+    _touch(adding, folder)
+    return (folder if is_derived else None), room
 
 
 def _touch(adding: Adding, folder: Folder) -> None:

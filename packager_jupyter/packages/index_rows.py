@@ -19,7 +19,7 @@ from packager_jupyter.packages.index_db import NO_TIME
 from packager_jupyter.packages.pointer import NO_CHECKSUMS, Pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 COLUMNS = "name, size, modified, etag, source, key, sha256, extra"
 MD5_IS_ETAG = 1
@@ -29,6 +29,9 @@ _MD5_BYTES = 16
 _SHA256_HEX = 64
 
 PackedEtag = bytes | str | None
+BoundEtag = bytearray | str | None
+"""The same where it is written, see `packages.index_write`."""
+
 Extra = str | int | None
 StoredRow = tuple[str, int, int, PackedEtag, int | None, str | None, bytes | None, Extra]
 """The values of `COLUMNS`."""
@@ -75,6 +78,23 @@ def pack_etag(etag: str | None) -> PackedEtag:
     except ValueError:
         pass
     return etag
+
+
+def bind_etag(packed: PackedEtag) -> BoundEtag:
+    """Return a packed ETag as it is bound fastest."""
+    return bytearray(packed) if type(packed) is bytes else packed  # type: ignore[return-value]
+
+
+def pack_etags(etags: Sequence[str | None]) -> list[BoundEtag]:
+    """Return what `pack_etag` gives for each of them."""
+    try:
+        joined = "".join(etags)  # type: ignore[arg-type]  # None is what raises
+        packed = bytearray.fromhex(joined)
+        if set(map(len, etags)) == {_MD5_HEX} and packed.hex() == joined:  # type: ignore[arg-type]
+            return [packed[at : at + _MD5_BYTES] for at in range(0, len(packed), _MD5_BYTES)]
+    except (TypeError, ValueError):
+        pass
+    return [bind_etag(pack_etag(etag)) for etag in etags]
 
 
 def unpack_etag(packed: PackedEtag) -> str | None:

@@ -1,8 +1,12 @@
 """Changing a pointer index inside one transaction: bulk adding, and the totals of folders.
 
 `IndexWriter` takes pointers, or finished rows where speed counts (`packages.adding`,
-`packages.rebuild`). Rows are inserted in batches; only when a batch meets a path that is there
-already are its rows looked at one by one.
+`packages.rebuild`). Rows are inserted in batches, many by one statement; only when a batch meets a
+path that is there already are its rows looked at one by one.
+
+Python's sqlite3 asks the types of a value for an adapter unless it is an int, a float, a str or a
+bytearray, which costs more than the rest of binding it: hence ETags in a bytearray, and statements
+that write NULL instead of binding None.
 """
 
 # ruff: noqa: S608  # statements are put together from constants, values are bound
@@ -11,14 +15,16 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from packager_jupyter.packages.index_db import NO_TIME
 from packager_jupyter.packages.index_folders import FolderTable
 from packager_jupyter.packages.index_rows import (
+    MD5_IS_ETAG,
     Extra,
     PackedEtag,
+    bind_etag,
     is_hashed,
     pack_etag,
     pack_extra,
@@ -29,20 +35,63 @@ from packager_jupyter.packages.names import check_path, is_plain_path
 from packager_jupyter.packages.times import is_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from packager_jupyter.packages.index_folders import Folder
+    from packager_jupyter.packages.index_rows import BoundEtag
     from packager_jupyter.packages.pointer import Pointer
 
 BATCH_ROWS = 5000
 
-PlainRow = tuple[int, str, int, int, PackedEtag, Extra]
 FullRow = tuple[int, str, int, int, PackedEtag, int | None, str | None, bytes | None, Extra]
 
-INSERT_PLAIN = "INSERT INTO file VALUES(?,?,?,?,?,NULL,NULL,NULL,?)"
-INSERT_FULL = "INSERT INTO file VALUES(?,?,?,?,?,?,?,?,?)"
 _FULL = ("folder", "name", "size", "modified", "etag", "source", "key", "sha256", "extra")
 _SELECT = f"SELECT {', '.join(_FULL)} FROM file WHERE folder=? AND name=?"
+
+_MAX_VALUES = 990
+"""SQLite before 3.32 binds at most 999 values to a statement."""
+
+
+class Insert:
+    """How rows are inserted that have values in the same columns.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Which columns of `FullRow` a row has; the others are NULL.
+    one, many : str
+        Statements for one row and for `many_rows` of them.
+    """
+
+    __slots__ = ("columns", "many", "many_rows", "one")
+
+    def __init__(self, columns: tuple[int, ...]) -> None:
+        marks = ["?" if number in columns else "NULL" for number in range(len(_FULL))]
+        values = f"({','.join(marks)})"
+        self.columns = columns
+        self.many_rows = _MAX_VALUES // len(columns)
+        self.one = f"INSERT INTO file VALUES{values}"
+        self.many = f"INSERT INTO file VALUES{','.join([values] * self.many_rows)}"
+
+    def full(self, row: Sequence[Any]) -> FullRow:
+        """Return a row with all its columns, as it is read."""
+        values: list[Any] = [None] * len(_FULL)
+        for number, value in zip(self.columns, row, strict=True):
+            values[number] = bytes(value) if type(value) is bytearray else value
+        return cast("FullRow", tuple(values))
+
+
+_INSERTS = {
+    (has_key, has_sha256, has_extra): Insert(
+        (0, 1, 2, 3, 4, *(5, 6) * has_key, *(7,) * has_sha256, *(8,) * has_extra)
+    )
+    for has_key in (False, True)
+    for has_sha256 in (False, True)
+    for has_extra in (False, True)
+}
+_PLAIN = _INSERTS[False, False, False]
+_PLAIN_EXTRA = _INSERTS[False, False, True]
+_ALL = _INSERTS[True, True, True]
 
 
 @dataclass(slots=True)
@@ -63,8 +112,34 @@ class AddCounts:
         return self.added + self.replaced + self.unchanged
 
 
+class PlainColumns(NamedTuple):
+    """The columns of files that have no others, but for their names.
+
+    Attributes
+    ----------
+    sizes, modified : list of int
+        Bytes, and Unix seconds or `NO_TIME`.
+    etags : list
+        From `index_rows.pack_etags`.
+    is_md5 : bool
+        Each has one checksum, an MD5 that is its ETag; else none has any.
+    """
+
+    sizes: list[int]
+    modified: list[int]
+    etags: list[BoundEtag]
+    is_md5: bool
+
+
 class IndexWriter:
     """Adds to an index inside a transaction that somebody else begins and ends.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+    is_unique : bool, default False
+        No path is given that is there already. One that is ends in `sqlite3.IntegrityError`, as it
+        must where no journal can undo a statement.
 
     Attributes
     ----------
@@ -74,12 +149,13 @@ class IndexWriter:
         Whether the transaction has anything to keep.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, is_unique: bool = False) -> None:
         self.connection = connection
+        self._is_unique = is_unique
         self.counts = AddCounts()
         self.is_changed = False
         self.folders = FolderTable(connection)
-        self._runs: list[tuple[str, list[Any]]] = []
+        self._runs: list[tuple[Insert, list[Any]]] = []
         self._pending = 0
         self._sources: dict[tuple[str, str], int] = {}
         self._touched: dict[int, Folder] = {}
@@ -116,19 +192,29 @@ class IndexWriter:
         derived = key.endswith(name) and folder.derives(source, key[:cut])
         sha256, extra = pack_extra(etag, version_id, checksums, media_type, uri)
         modified = NO_TIME if modified_s is None or not is_writable(modified_s) else modified_s
-        number = folder.id
-        if derived and sha256 is None:
-            self.rows(INSERT_PLAIN).append(
-                (number, name, size_bytes, modified, pack_etag(etag), extra)
-            )
-        else:
-            own = (None, None) if derived else (source, key)
-            self.rows(INSERT_FULL).append(
-                (number, name, size_bytes, modified, pack_etag(etag), *own, sha256, extra)
-            )
-        self.note(folder, 1, size_bytes, int(bool(checksums)))
+        row: list[Any] = [folder.id, name, size_bytes, modified, bind_etag(pack_etag(etag))]
+        if not derived:
+            row += (source, key)
+        if sha256 is not None:
+            row.append(bytearray(sha256))
+        if extra is not None:
+            row.append(extra)
+        self._rows(_INSERTS[not derived, sha256 is not None, extra is not None]).append(row)
+        self._note(folder, 1, size_bytes, int(bool(checksums)))
 
-    def note(self, folder: Folder, files: int, size_bytes: int, hashed: int) -> None:
+    def put_plain(self, folder: Folder, names: Sequence[str], columns: PlainColumns) -> None:
+        """Take many files of one folder, whose source and key prefix lead to the keys of all.
+
+        The caller has checked them, and that the folder does so.
+        """
+        values: list[Iterable[Any]] = [repeat(folder.id), names, *columns[:3]]
+        if columns.is_md5:
+            values.append(repeat(MD5_IS_ETAG))
+        self._rows(_PLAIN_EXTRA if columns.is_md5 else _PLAIN).extend(zip(*values, strict=False))
+        files = len(names)
+        self._note(folder, files, sum(columns.sizes), files if columns.is_md5 else 0)
+
+    def _note(self, folder: Folder, files: int, size_bytes: int, hashed: int) -> None:
         """Count rows that were put into the batch for one folder."""
         folder.files += files
         folder.direct += files
@@ -139,14 +225,16 @@ class IndexWriter:
         self.counts.added += files
         self.counts.bytes_added += size_bytes
 
-    def rows(self, statement: str) -> list[Any]:
-        """Return the list that takes the next row, which `statement` will insert.
+    def _rows(self, insert: Insert) -> list[Any]:
+        """Return the list that takes the next row of a kind.
 
         Rows are inserted in the order in which they were put, so that of two with one path the
-        later one stays; a list holds only rows of one statement.
+        later one stays; where no path comes twice, those of a kind may stay together.
         """
-        if not self._runs or self._runs[-1][0] is not statement:
-            self._runs.append((statement, []))
+        for known, rows in self._runs if self._is_unique else self._runs[-1:]:
+            if known is insert:
+                return rows
+        self._runs.append((insert, []))
         return self._runs[-1][1]
 
     def add_pointers(self, pointers: Iterable[Pointer]) -> None:
@@ -196,8 +284,8 @@ class IndexWriter:
         ConflictError
             One is; the caller's transaction must end without being kept.
         """
-        for statement, rows in self._runs:
-            self._insert(statement, rows)
+        for insert, rows in self._runs:
+            self._insert(insert, rows)
         self.folders.check_new_folders()
         self._check_new_files()
         self._runs.clear()
@@ -211,22 +299,28 @@ class IndexWriter:
         self.insert_batch()
         self.folders.flush()
 
-    def _insert(self, statement: str, rows: Sequence[PlainRow | FullRow]) -> None:
+    def _insert(self, insert: Insert, rows: Sequence[Sequence[Any]]) -> None:
         """Insert at full speed up to the first path that is there already, then one by one."""
-        rest = iter(rows)
+        execute = self.connection.execute
+        count = insert.many_rows
+        whole = len(rows) - len(rows) % count
+        done = 0
         try:
-            self.connection.executemany(statement, rest)
+            for done in range(0, whole, count):
+                execute(insert.many, list(chain.from_iterable(rows[done : done + count])))
+            for done in range(whole, len(rows)):
+                execute(insert.one, rows[done])
         except sqlite3.IntegrityError:
-            # The row that failed is the last one that was taken; those before it are in.
-            done = len(rows) - sum(1 for _ in rest) - 1
-            for row in islice(rows, done, None):
-                self._insert_one(row)
+            # A statement that fails leaves nothing behind, so `done` counts the rows that are in.
+            if self._is_unique:
+                raise
+            for row in rows[done:]:
+                self._insert_one(insert.full(row))
 
-    def _insert_one(self, row: PlainRow | FullRow) -> None:
-        new = _as_full(row)
+    def _insert_one(self, new: FullRow) -> None:
         old = self.connection.execute(_SELECT, new[:2]).fetchone()
         if old is None:
-            self.connection.execute(INSERT_FULL, new)
+            self.connection.execute(_ALL.one, new)
             return
         kept = _with_known_checksums(old, new)
         folder = self.folders.by_id(new[0])
@@ -263,12 +357,6 @@ class IndexWriter:
             self.folders.check_new_files(folder, names)
 
 
-def _as_full(row: PlainRow | FullRow) -> FullRow:
-    if len(row) == len(_FULL):
-        return cast("FullRow", row)
-    return (*row[:5], None, None, None, row[5])
-
-
 def _with_known_checksums(old: FullRow, new: FullRow) -> FullRow:
     """Return `new` with the checksums of `old` that it lacks, when both are the same object."""
     if new[4] is None or (old[2], old[4]) != (new[2], new[4]) or old[7:] == new[7:]:
@@ -281,39 +369,3 @@ def _with_known_checksums(old: FullRow, new: FullRow) -> FullRow:
     media_type = after.media_type or before.media_type
     packed = pack_extra(etag, after.version_id, checksums, media_type, after.uri)
     return (*new[:7], *packed)
-
-
-class FolderRows:
-    """Plain rows of one folder after another, appended in a caller's own loop.
-
-    The caller appends rows to `append` and tells their bytes and checksums to `end`, which counts
-    them. Between `end` and `begin` others may put rows too.
-    """
-
-    __slots__ = ("_rows", "_start", "append", "folder", "number", "writer")
-
-    def __init__(self, writer: IndexWriter) -> None:
-        self.writer = writer
-        self.folder: Folder | None = None
-        self.number = self._start = 0
-        self._rows: list[PlainRow] = []
-        self.append: Callable[[PlainRow], None] = self._rows.append
-
-    def move_to(self, folder: Folder) -> None:
-        """Go on with another folder, after `end`."""
-        self.folder = folder
-        self.number = folder.id
-        self.begin()
-
-    def begin(self) -> None:
-        """Go on after others may have put rows."""
-        self._rows = self.writer.rows(INSERT_PLAIN)
-        self.append = self._rows.append
-        self._start = len(self._rows)
-
-    def end(self, size_bytes: int, hashed: int) -> None:
-        """Count the rows that were appended since `begin`: their bytes, how many have checksums."""
-        files = len(self._rows) - self._start
-        if files and self.folder is not None:
-            self.writer.note(self.folder, files, size_bytes, hashed)
-            self._start = len(self._rows)

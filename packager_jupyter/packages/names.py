@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 from packager_jupyter.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 MAX_NAME_LENGTH = 128
 MAX_PATH_BYTES = 1024
@@ -124,6 +128,15 @@ def is_plain_name(name: str) -> bool:
         and _broken_rule(name) is None
         and _STAND_IN.search(name) is None
     )
+
+
+def are_plain_names(names: Collection[str]) -> bool:
+    """Return whether every one of many names is plain by `is_plain_name`."""
+    joined = "".join(names)
+    if not (joined.isascii() and joined.isprintable()) or "~" in joined:
+        return all(map(is_plain_name, names))
+    is_clean = "/" not in joined and "\\" not in joined and _DOTS.isdisjoint(names)
+    return is_clean and max(map(len, names), default=0) <= MAX_SEGMENT_BYTES
 
 
 def _broken_rule(path: str) -> str | None:

@@ -14,18 +14,16 @@ Readers ignore names that they do not know.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import orjson
 
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.packages.names import check_path, is_plain_path, shown
 from packager_jupyter.packages.times import format_time, parse_time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_SIZE_BYTES = 2**53 - 1
@@ -34,6 +32,12 @@ MAX_SIZE_BYTES = 2**53 - 1
 NO_CHECKSUMS: Mapping[str, str] = MappingProxyType({})
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _HEX = re.compile(r"(?:[0-9a-f]{2}){1,128}")
+
+
+Fields = tuple[
+    str, str, str, str, int, int | None, str | None, str | None, Mapping[str, str], str | None
+]
+"""Those of a `Pointer`, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +134,7 @@ class Pointer:
         return cls(*read_line(line))
 
 
-def read_line(
-    line: bytes,
-) -> tuple[
-    str, str, str, str, int, int | None, str | None, str | None, Mapping[str, str], str | None
-]:
+def read_line(line: bytes) -> Fields:
     """Return the checked fields of one line in the order of `Pointer`; see `Pointer.from_line`."""
     if len(line) > MAX_LINE_BYTES:
         raise _bad("it is too long")
@@ -142,6 +142,11 @@ def read_line(
         record = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise _bad("it is no valid JSON") from error
+    return read_record(record)
+
+
+def read_record(record: Any) -> Fields:
+    """Return the same of the JSON value that a line holds; raises as `Pointer.from_line` does."""
     if type(record) is not dict:
         raise _bad("it is no JSON object")
     get = record.get

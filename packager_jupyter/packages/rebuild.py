@@ -11,23 +11,31 @@ import contextlib
 import hashlib
 import sqlite3
 import zlib
-from typing import TYPE_CHECKING, Any
+from itertools import groupby, islice
+from operator import lt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from packager_jupyter.errors import BadInputError, ConflictError, StoreCorruptError
 from packager_jupyter.io import temp_file
 from packager_jupyter.packages.index_db import NO_TIME, explain_sqlite, open_for_build
-from packager_jupyter.packages.index_rows import MD5_IS_ETAG, pack_etag
-from packager_jupyter.packages.index_write import FolderRows, IndexWriter
+from packager_jupyter.packages.index_rows import pack_etags
+from packager_jupyter.packages.index_write import IndexWriter, PlainColumns
 from packager_jupyter.packages.names import (
     MAX_PATH_BYTES,
     MAX_SEGMENT_BYTES,
+    are_plain_names,
     check_path,
     is_plain_name,
 )
-from packager_jupyter.packages.pointer import MAX_LINE_BYTES, MAX_SIZE_BYTES, Pointer
-from packager_jupyter.packages.times import parse_time
+from packager_jupyter.packages.pointer import (
+    MAX_LINE_BYTES,
+    MAX_SIZE_BYTES,
+    Pointer,
+    read_record,
+)
+from packager_jupyter.packages.times import parse_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +45,10 @@ if TYPE_CHECKING:
 
 _OUT_BYTES = 1024 * 1024
 _MD5_HEX = 32
+_NEEDED = {"path", "size", "source", "key", "x-key"}
+_PLAIN = _NEEDED | {"etag", "modified", "checksums"}
+
+Record = dict[str, Any]
 
 
 def unpack_lines(chunks: Iterable[bytes], *, fingerprint: str) -> Iterator[bytes]:
@@ -139,7 +151,7 @@ def _fill(
     notes: Callable[[], Mapping[str, str]],
 ) -> None:
     connection.execute("BEGIN")
-    writer = IndexWriter(connection)
+    writer = IndexWriter(connection, is_unique=True)
     loader = _Loader(writer)
     try:
         for block in blocks:
@@ -159,113 +171,131 @@ def _fill(
 
 
 class _Loader:
-    """Turns blocks of lines into rows; plain lines take the short way."""
+    """Turns blocks of lines into rows; plain lines of one folder take the short way together."""
 
     def __init__(self, writer: IndexWriter) -> None:
         self._writer = writer
-        self._rows = FolderRows(writer)
         self._last = ""
-        self._prefix: str | None = None
-        self._source: str | None = None
-        self._root = self._key_prefix = ""
-        self._size_bytes = self._hashed = 0
 
     def load(self, block: bytes) -> None:
         """Put every line of a block and insert them."""
+        lines = block[:-1].split(b"\n")
+        if max(map(len, lines)) > MAX_LINE_BYTES:
+            raise list_corrupt("It holds a line that is too long.")
         # A raw line feed cannot stand inside a JSON string, so the lines become one array.
-        records = orjson.loads(b"[" + block[:-1].replace(b"\n", b",") + b"]")
-        rows = self._rows
-        last = self._last
-        for record in records:
-            path = record["path"]
-            if path <= last:
-                raise list_corrupt("Its paths are not sorted, or one occurs twice.")
-            last = path
-            name_at = path.rfind("/") + 1
-            prefix, name = path[:name_at], path[name_at:]
-            if prefix != self._prefix:
-                self._go_to(prefix, name, record)
-            get = record.get
-            key = self._key_prefix + name
-            etag = get("etag")
-            modified = get("modified")
-            size = record["size"]
-            extra: int | bool | None = None
-            fields = 5 + (etag is not None) + (modified is not None)
-            if "checksums" in record:
-                fields += 1
-                extra = _plain_extra(record, etag)
-            if (
-                len(record) == fields
-                and self._source is not None
-                and (
-                    (
-                        name.isascii()
-                        and name.isprintable()
-                        and "~" not in name
-                        and "\\" not in name
-                        and name
-                        and name[0] != "."
-                        and len(name) <= MAX_SEGMENT_BYTES
-                    )
-                    or is_plain_name(name)
-                )
-                and get("x-key") == key
-                and get("key") == self._root + key
-                and get("source") == self._source
-                and type(size) is int
-                and 0 <= size <= MAX_SIZE_BYTES
-                and (etag is None or type(etag) is str)
-                and extra is not False
-            ):
-                seconds = NO_TIME if modified is None else parse_time(modified)
-                rows.append((rows.number, name, size, seconds, pack_etag(etag), extra))
-                self._size_bytes += size
-                if extra is not None:
-                    self._hashed += 1
-            else:
-                self._put(record)
-        self._last = last
-        self._end()
+        records = orjson.loads(b"[" + b",".join(lines) + b"]")
+        if len(records) != len(lines):
+            raise list_corrupt("One of its lines is not one object.")
+        paths = [record["path"] for record in records]
+        if not (self._last < paths[0] and all(map(lt, paths, islice(paths, 1, None)))):
+            raise list_corrupt("Its paths are not sorted, or one occurs twice.")
+        self._last = paths[-1]
+        start = 0
+        for prefix, same in groupby([path[: path.rfind("/") + 1] for path in paths]):
+            end = start + len(list(same))
+            names = [path[len(prefix) :] for path in paths[start:end]]
+            self._put_folder(prefix, names, records[start:end])
+            start = end
         self._writer.insert_batch()
-        # The batch may have let go of the folders in memory.
-        self._prefix = None
 
-    def _end(self) -> None:
-        self._rows.end(self._size_bytes, self._hashed)
-        self._size_bytes = self._hashed = 0
-
-    def _go_to(self, prefix: str, name: str, record: dict[str, Any]) -> None:
-        self._prefix = prefix
-        self._source = None
-        self._end()
+    def _put_folder(self, prefix: str, names: list[str], records: list[Record]) -> None:
+        """Take lines whose paths are `prefix` (empty, or ends in ``/``) and a name."""
         if prefix:
             check_path(prefix[:-1])
-        key, uri = record.get("x-key", ""), record.get("key", "")
+        place = _Place.of(names[0], records[0])
+        is_short = len(prefix.encode()) + MAX_SEGMENT_BYTES <= MAX_PATH_BYTES
+        if place is None or not is_short:
+            self._put_each(records)
+        elif not self._put_plain(prefix, place, names, records):
+            start = 0
+            for shape, same in groupby(map(place.shape, names, records)):
+                end = start + len(list(same))
+                some = records[start:end]
+                if shape is None or not self._put_plain(prefix, place, names[start:end], some):
+                    self._put_each(some)
+                start = end
+
+    def _put_each(self, records: list[Record]) -> None:
+        """Take lines the long way, with every check of `Pointer.from_line`."""
+        for record in records:
+            self._writer.put_pointer(Pointer(*read_record(record)))
+
+    def _put_plain(
+        self, prefix: str, place: _Place, names: list[str], records: list[Record]
+    ) -> bool:
+        """Take lines if all are plain; return whether they are."""
+        columns = _plain_columns(place, names, records)
+        if columns is None:
+            return False
         folder = self._writer.folders.get(prefix[:-1])
-        if key.endswith(name) and uri.endswith(key):
-            root, key_prefix = uri[: len(uri) - len(key)], key[: len(key) - len(name)]
-            source = record.get("source", "")
-            number = self._writer.source_id(source, root)
-            is_short = len(prefix.encode()) + MAX_SEGMENT_BYTES <= MAX_PATH_BYTES
-            if is_short and folder.derives(number, key_prefix):
-                self._source, self._root, self._key_prefix = source, root, key_prefix
-        self._rows.move_to(folder)
-
-    def _put(self, record: dict[str, Any]) -> None:
-        """Take one line the long way, with every check of `Pointer.from_line`."""
-        self._end()
-        self._writer.put_pointer(Pointer.from_line(orjson.dumps(record)))
-        self._rows.begin()
+        if not folder.derives(self._writer.source_id(place.source, place.root), place.prefix):
+            return False
+        self._writer.put_plain(folder, names, columns)
+        return True
 
 
-def _plain_extra(record: dict[str, Any], etag: str | None) -> int | bool | None:
-    """Return the column ``extra`` of a plain row, or False when the row is not plain."""
-    checksums = record.get("checksums")
-    if not checksums:
+class _Place(NamedTuple):
+    """Where the keys of one folder's lines come from, as its first line has it."""
+
+    source: str
+    root: str
+    prefix: str
+
+    @classmethod
+    def of(cls, name: str, record: Record) -> _Place | None:
+        """Return the place of a line; None when its key does not end in its name."""
+        source, uri, key = (record.get(field, "") for field in ("source", "key", "x-key"))
+        if not type(source) is type(uri) is type(key) is str:
+            return None
+        if not (key.endswith(name) and uri.endswith(key)):
+            return None
+        return cls(source, uri[: len(uri) - len(key)], key[: len(key) - len(name)])
+
+    def shape(self, name: str, record: Record) -> tuple[str, ...] | None:
+        """Return which fields a line has, None when it is not plain."""
+        key = self.prefix + name
+        is_here = record.get("source") == self.source and record.get("key") == self.root + key
+        is_plain = is_here and record.get("x-key") == key and is_plain_name(name)
+        return tuple(record) if is_plain else None
+
+
+def _plain_columns(place: _Place, names: list[str], records: list[Record]) -> PlainColumns | None:
+    """Return the columns of lines of one folder, None when one is not plain.
+
+    Raises
+    ------
+    BadInputError
+        One of the times is none.
+    """
+    first = records[0]
+    if not _NEEDED <= first.keys() <= _PLAIN or set(map(len, records)) != {len(first)}:
         return None
-    is_md5 = etag is not None and len(etag) == _MD5_HEX and checksums == {"md5": etag}
-    return MD5_IS_ETAG if is_md5 and type(pack_etag(etag)) is bytes else False
+    try:
+        columns = {field: [record[field] for record in records] for field in first}
+    except KeyError:
+        return None
+    sizes, keys, count = columns["size"], columns["x-key"], len(records)
+    is_plain = (
+        are_plain_names(names)
+        and set(map(type, sizes)) == {int}
+        and min(sizes) >= 0
+        and max(sizes) <= MAX_SIZE_BYTES
+        and columns["source"].count(place.source) == count
+        and keys == list(map(place.prefix.__add__, names))
+        and columns["key"] == list(map(place.root.__add__, keys))
+    )
+    etags = columns.get("etag") or [None] * count
+    if not is_plain or ("etag" in first and set(map(type, etags)) != {str}):
+        return None
+    packed = pack_etags(etags)
+    if "checksums" in first and not (
+        columns["checksums"] == [{"md5": etag} for etag in etags]
+        and set(map(type, packed)) == {bytearray}
+        and set(map(len, etags)) == {_MD5_HEX}
+    ):
+        return None
+    times = parse_times(columns["modified"]) if "modified" in first else [NO_TIME] * count
+    return PlainColumns(sizes, times, packed, is_md5="checksums" in first)
 
 
 def list_corrupt(details: str) -> StoreCorruptError:

@@ -17,7 +17,7 @@ from packager_jupyter.packages import index_db
 from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.index_filter import WORK_PER_PAGE
 from packager_jupyter.packages.index_query import FolderRow
-from packager_jupyter.packages.index_rows import pack_etag, unpack_etag
+from packager_jupyter.packages.index_rows import pack_etag, pack_etags, unpack_etag
 from packager_jupyter.packages.pointer import Pointer
 
 
@@ -97,6 +97,21 @@ def test_adding_twice_replaces_and_says_so(index):
     assert index.totals() == (4, 17)
     assert index.totals("a") == (3, 16)
     assert index.get("a/y").etag == "2"
+
+
+@pytest.mark.parametrize("at", [0, 150, 197, 198, 599])
+def test_one_of_many_paths_is_there_already(index, at):
+    """Many rows go into the file by one statement, which fails as a whole."""
+    files = [pointer(f"f/{number:04}", 2, etag=f"{number:032x}") for number in range(600)]
+    index.add([pointer(f"f/{at:04}", 5, etag="old")])
+    counts = index.add([*files[:at], files[at], *files[at + 1 :], pointer("f/0300", 9)])
+    assert (counts.added, counts.replaced, counts.unchanged) == (599, 2, 0)
+    assert index.totals("f") == (600, 1207)
+    assert {one.path: one for one in index.iter_sorted()} == {
+        one.path: one for one in [*files, pointer("f/0300", 9)]
+    }
+    counts = index.add(files)
+    assert (counts.added, counts.replaced, counts.unchanged) == (0, 1, 599)
 
 
 def test_what_changes_nothing_keeps_the_revision(index):
@@ -585,6 +600,8 @@ def test_commits_are_durable(index):
 )
 def test_etags_come_back_exactly(etag):
     assert unpack_etag(pack_etag(etag)) == etag
+    for many in ([etag] * 3, ["aa" * 16, etag], [etag, "bb" * 15, "bb" * 17]):
+        assert pack_etags(many) == [pack_etag(one) for one in many]
 
 
 def test_network_file_systems_get_a_rollback_journal(index, monkeypatch):

@@ -9,6 +9,7 @@ from packager_jupyter.packages.names import (
     check_package_name,
     check_path,
     check_version,
+    are_plain_names,
     is_plain_name,
     is_plain_path,
     join_path,
@@ -140,6 +141,11 @@ def test_joining_checks_the_whole():
     assert join_path("x/y", "a") == "x/y/a"
     with pytest.raises(BadInputError, match="bytes"):
         join_path("x" * 255 + "/" + "y" * 255, "z" * 255 + "/" + "z" * 255 + "/abc")
+
+
+@given(st.lists(st.text("aZ0.~/\\\n\x7fé", max_size=4) | st.just("x" * 256), max_size=4))
+def test_many_names_are_checked_as_one_is(names):
+    assert are_plain_names(names) == all(is_plain_name(name) for name in names)
 
 
 @given(st.text(max_size=40))

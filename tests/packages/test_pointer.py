@@ -16,7 +16,7 @@ from packager_jupyter.packages.names import path_for_key
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.pointer_file import parse_pointer_file, pointer_file
 from packager_jupyter.packages.pointer_files import PointerFiles
-from packager_jupyter.packages.times import MAX_S, MIN_S, format_time, parse_time
+from packager_jupyter.packages.times import MAX_S, MIN_S, format_time, parse_time, parse_times
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TRICKY = st.sampled_from(
@@ -290,9 +290,31 @@ def test_comments_unknown_names_and_foreign_line_ends_are_read():
     assert parse_pointer_file(data).pointer == Pointer("a", "", "", "", 1)
 
 
-@given(st.integers(MIN_S, MAX_S))
+@given(st.lists(st.integers(MIN_S, MAX_S)))
 def test_times_come_back(seconds):
-    assert parse_time(format_time(seconds)) == seconds
+    texts = [format_time(one) for one in seconds]
+    assert [parse_time(text) for text in texts] == seconds
+    assert parse_times(texts) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-W31-5T10:00:00Z",
+        "2025-02-30T10:00:00Z",
+        "2025-08-01T24:00:00Z",
+        "2025-08-01T10:60:00Z",
+        "2025-08-01T10:00:00",
+        "2025-08-01T10:00:00ZZ",
+        "2025-08-01 10:00:00Z",
+        "\u06622025-8-01T10:00:00Z",
+        "",
+    ],
+)
+def test_what_is_no_time(text):
+    for parse in (parse_time, lambda text: parse_times(["2025-08-01T10:00:00Z", text])):
+        with pytest.raises(BadInputError, match="no time"):
+            parse(text)
 
 
 @pytest.mark.parametrize("seconds", [MIN_S - 1, MAX_S + 1])

@@ -298,6 +298,48 @@ def test_a_list_made_by_others_is_read(packages):
     assert version.totals("b") == (4, 4)
 
 
+KINDS = [
+    {},
+    {"etag": "ab" * 16, "modified": "2025-08-01T10:00:00Z"},
+    {"etag": "cd" * 16, "checksums": {"md5": "cd" * 16}},
+    {"etag": "ef" * 16, "checksums": {"md5": "cd" * 16}},
+    {"checksums": {"sha256": "ab" * 32}, "version_id": "v"},
+    {"x-key": "elsewhere", "key": "s3://b/elsewhere"},
+    {"source": "other"},
+    {"media_type": "text/plain", "etag": "x-1"},
+]
+
+
+@pytest.mark.parametrize("block", [1, 300])
+def test_a_large_folder_of_lines_of_many_kinds_is_read(packages, block):
+    """Lines of one kind are read together, as long as they follow one another."""
+    numbers = range(1200)
+    paths = [f"a/é{number:04}" if number % 50 == 7 else f"a/{number:04}" for number in numbers]
+    lines = [
+        line(path, **KINDS[number // block % len(KINDS)])
+        for number, path in enumerate(sorted(paths))
+    ]
+    push(packages, lines)
+    version = packages.version("ocean", "9")
+    expected = [Pointer.from_line(one) for one in lines]
+    assert list(version.iter_pointers()) == expected
+    assert version.totals("a") == (1200, 1200)
+    found, cursor = [], None
+    while cursor is not None or not found:
+        page = version.page("a", cursor=cursor)
+        found += page.rows
+        cursor = page.cursor
+    assert sorted(found, key=lambda one: one.path) == expected
+
+
+def test_lines_that_are_objects_only_when_joined_are_refused(packages):
+    push(packages, [b'{"size":0\n"path":"a"}\n'], files=1, size=0)
+    version = packages.version("ocean", "9")
+    for read in (version.page, lambda: list(version.iter_pointers())):
+        with pytest.raises(StoreCorruptError, match="pointer list"):
+            read()
+
+
 @pytest.mark.parametrize(
     "lines",
     [
