@@ -9,7 +9,6 @@ publishing takes a lock of its own.
 from __future__ import annotations
 
 import stat
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from packager_jupyter.errors import (
@@ -230,7 +229,7 @@ class Draft:
             return 0
         with self._index.write() as writer:
             kept = [
-                replace(pointer, checksums={**pointer.checksums, **checksums})
+                pointer._replace(checksums={**pointer.checksums, **checksums})
                 for pointer, checksums in found
                 if index_query.get(writer.connection, pointer.path) == pointer
             ]

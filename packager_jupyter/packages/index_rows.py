@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from packager_jupyter.packages.index_db import NO_TIME
-from packager_jupyter.packages.pointer import NO_CHECKSUMS, Pointer
+from packager_jupyter.packages.pointer import NO_CHECKSUMS, pointer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from packager_jupyter.packages.pointer import Fields, Pointer
 
 COLUMNS = "name, size, modified, etag, source, key, sha256, extra"
 MD5_IS_ETAG = 1
@@ -209,34 +211,48 @@ def unpack_facts(rows: Iterable[StoredRow], place: Place, sources: Sources) -> l
 
 
 def _unpack(rows: Iterable[StoredRow], place: Place, sources: Sources) -> list[Pointer]:
-    path_prefix = place.path_prefix
-    key_prefix = place.key_prefix or ""
+    path_prefix, key_prefix = place.path_prefix, place.key_prefix or ""
     own_source, own_root = sources[place.source] if place.source is not None else ("", "")
-    pointers = []
-    for name, size, modified, packed, source, own_key, sha256, extra in rows:
+
+    def odd(row: StoredRow) -> Fields:
+        """Return the fields of a row that does not follow its folder."""
+        name, size, modified, packed, source, own_key, sha256, extra = row
         etag = unpack_etag(packed)
-        if own_key is None:
-            key = key_prefix + name
-            source_name, root = own_source, own_root
-        else:
+        key, source_name, root = key_prefix + name, own_source, own_root
+        if own_key is not None:
             key = own_key
             source_name, root = sources[source or 0]
-        version_id = media_type = uri = None
-        checksums = NO_CHECKSUMS
-        if sha256 is not None or extra is not None:
-            version_id, checksums, media_type, uri = unpack_extra(etag, sha256, extra)
-        pointers.append(
-            Pointer(
-                path_prefix + name,
-                source_name,
-                key,
-                root + key if uri is None else uri,
-                size,
-                None if modified == NO_TIME else modified,
-                etag,
-                version_id,
-                checksums,
-                media_type,
-            )
+        version_id, checksums, media_type, uri = unpack_extra(etag, sha256, extra)
+        return (
+            path_prefix + name,
+            source_name,
+            key,
+            root + key if uri is None else uri,
+            size,
+            None if modified == NO_TIME else modified,
+            etag,
+            version_id,
+            checksums,
+            media_type,
         )
-    return pointers
+
+    own_address = own_root + key_prefix
+    fields: list[Fields] = [
+        (
+            path_prefix + row[0],
+            own_source,
+            key_prefix + row[0],
+            own_address + row[0],
+            row[1],
+            None if row[2] == NO_TIME else row[2],
+            row[3].hex() if type(row[3]) is bytes and len(row[3]) == _MD5_BYTES
+            else unpack_etag(row[3]),
+            None,
+            NO_CHECKSUMS,
+            None,
+        )
+        if row[5] is None and row[6] is None and row[7] is None
+        else odd(row)
+        for row in rows
+    ]  # fmt: skip
+    return list(map(pointer_of, fields))

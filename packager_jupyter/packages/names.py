@@ -139,6 +139,17 @@ def are_plain_names(names: Collection[str]) -> bool:
     return is_clean and max(map(len, names), default=0) <= MAX_SEGMENT_BYTES
 
 
+def are_plain_paths(paths: Collection[str]) -> bool:
+    """Return whether every one of many paths keeps the rules of `check_path`."""
+    joined = "".join(paths)
+    if not (joined.isascii() and joined.isprintable()):
+        return all(map(is_plain_path, paths))
+    if "\\" in joined or max(map(len, paths), default=0) > MAX_SEGMENT_BYTES:
+        return all(map(is_plain_path, paths))
+    framed = "/\n/".join(("", *paths, ""))
+    return not ("//" in framed or "/./" in framed or "/../" in framed)
+
+
 def _broken_rule(path: str) -> str | None:
     """Say in words which rule `path` breaks, or return None."""
     try:

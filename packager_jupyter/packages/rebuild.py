@@ -32,8 +32,9 @@ from packager_jupyter.packages.names import (
 from packager_jupyter.packages.pointer import (
     MAX_LINE_BYTES,
     MAX_SIZE_BYTES,
-    Pointer,
+    pointer_of,
     read_record,
+    read_records,
 )
 from packager_jupyter.packages.times import parse_times
 
@@ -42,8 +43,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.packages.artifact import ListFacts
+    from packager_jupyter.packages.pointer import Pointer
 
 _OUT_BYTES = 1024 * 1024
+_LINES_AT_ONCE = 200
+"""Lines read into pointers at a stretch: below a millisecond, in which no other thread runs."""
+
+_ROWS_AT_ONCE = 396
+"""Few enough that what was made of a line is still in the processor's cache when it is needed."""
+
 _MD5_HEX = 32
 _NEEDED = {"path", "size", "source", "key", "x-key"}
 _PLAIN = _NEEDED | {"etag", "modified", "checksums"}
@@ -103,10 +111,24 @@ def iter_list(chunks: Iterable[bytes], facts: ListFacts) -> Iterator[Pointer]:
     """Yield the pointers of a compressed list in their order, in bounded memory."""
     try:
         for block in unpack_lines(chunks, fingerprint=facts.fingerprint):
-            for line in block[:-1].split(b"\n"):
-                yield Pointer.from_line(line)
+            lines = block[:-1].split(b"\n")
+            for start in range(0, len(lines), _LINES_AT_ONCE):
+                yield from read_records(_records(lines[start : start + _LINES_AT_ONCE]))
     except BadInputError as error:
         raise list_corrupt(error.message) from error
+    except orjson.JSONDecodeError as error:
+        raise list_corrupt(str(error)) from error
+
+
+def _records(lines: list[bytes]) -> list[Any]:
+    """Return the JSON values of lines, one each."""
+    if max(map(len, lines)) > MAX_LINE_BYTES:
+        raise list_corrupt("It holds a line that is too long.")
+    # A raw line feed cannot stand inside a JSON string, so the lines become one array.
+    records: list[Any] = orjson.loads(b"[" + b",".join(lines) + b"]")
+    if len(records) != len(lines):
+        raise list_corrupt("One of its lines is not one object.")
+    return records
 
 
 def build_index(
@@ -178,14 +200,13 @@ class _Loader:
         self._last = ""
 
     def load(self, block: bytes) -> None:
-        """Put every line of a block and insert them."""
+        """Insert every line of a block."""
         lines = block[:-1].split(b"\n")
-        if max(map(len, lines)) > MAX_LINE_BYTES:
-            raise list_corrupt("It holds a line that is too long.")
-        # A raw line feed cannot stand inside a JSON string, so the lines become one array.
-        records = orjson.loads(b"[" + b",".join(lines) + b"]")
-        if len(records) != len(lines):
-            raise list_corrupt("One of its lines is not one object.")
+        for start in range(0, len(lines), _ROWS_AT_ONCE):
+            self._put(_records(lines[start : start + _ROWS_AT_ONCE]))
+            self._writer.insert_batch()
+
+    def _put(self, records: list[Record]) -> None:
         paths = [record["path"] for record in records]
         if not (self._last < paths[0] and all(map(lt, paths, islice(paths, 1, None)))):
             raise list_corrupt("Its paths are not sorted, or one occurs twice.")
@@ -196,7 +217,6 @@ class _Loader:
             names = [path[len(prefix) :] for path in paths[start:end]]
             self._put_folder(prefix, names, records[start:end])
             start = end
-        self._writer.insert_batch()
 
     def _put_folder(self, prefix: str, names: list[str], records: list[Record]) -> None:
         """Take lines whose paths are `prefix` (empty, or ends in ``/``) and a name."""
@@ -218,7 +238,7 @@ class _Loader:
     def _put_each(self, records: list[Record]) -> None:
         """Take lines the long way, with every check of `Pointer.from_line`."""
         for record in records:
-            self._writer.put_pointer(Pointer(*read_record(record)))
+            self._writer.put_pointer(pointer_of(read_record(record)))
 
     def _put_plain(
         self, prefix: str, place: _Place, names: list[str], records: list[Record]
@@ -281,8 +301,8 @@ def _plain_columns(place: _Place, names: list[str], records: list[Record]) -> Pl
         and min(sizes) >= 0
         and max(sizes) <= MAX_SIZE_BYTES
         and columns["source"].count(place.source) == count
-        and keys == list(map(place.prefix.__add__, names))
-        and columns["key"] == list(map(place.root.__add__, keys))
+        and _each_is(keys, place.prefix, names)
+        and _each_is(columns["key"], place.root, keys)
     )
     etags = columns.get("etag") or [None] * count
     if not is_plain or ("etag" in first and set(map(type, etags)) != {str}):
@@ -296,6 +316,15 @@ def _plain_columns(place: _Place, names: list[str], records: list[Record]) -> Pl
         return None
     times = parse_times(columns["modified"]) if "modified" in first else [NO_TIME] * count
     return PlainColumns(sizes, times, packed, is_md5="checksums" in first)
+
+
+def _each_is(texts: list[str], start: str, ends: list[str]) -> bool:
+    """Return whether each text is `start` and its end, none with a line feed; raises `TypeError`.
+
+    As one long text they are compared in a fifth of the time.
+    """
+    joined = "\n".join(texts)
+    return joined == start + f"\n{start}".join(ends) and joined.count("\n") == len(texts) - 1
 
 
 def list_corrupt(details: str) -> StoreCorruptError:

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import tarfile
-from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import pytest
@@ -164,7 +163,7 @@ def test_a_metalink_is_xml_whatever_the_names(hostile):
 
 def test_items_of_a_catalog_are_the_geospatial_files_with_a_date():
     pointers = [pointer(path) for path in ("a.tif", "b/c d%.tiff", "x.csv", "y.nc")]
-    pointers.append(replace(pointer("undated.tif"), modified_s=None))
+    pointers.append(pointer("undated.tif")._replace(modified_s=None))
     contents = Contents(pointers, {"map.geojson": b"{}"})
     found = json.loads(made("stac/items.json", contents))["features"]
     assert [one["properties"]["title"] for one in found] == ["a.tif", "b/c d%.tiff", "y.nc"]

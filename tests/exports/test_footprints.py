@@ -6,7 +6,6 @@ import io
 import json
 import struct
 import sys
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -206,7 +205,7 @@ def lake():
 
 def images(count):
     named = [pointer(f"{n:03}.tif", size=len(IMAGE)) for n in range(count)]
-    return Contents([*named, pointer("z.nc"), replace(pointer("z.tif"), modified_s=None)])
+    return Contents([*named, pointer("z.nc"), pointer("z.tif")._replace(modified_s=None)])
 
 
 def test_each_file_is_read_once(lake):

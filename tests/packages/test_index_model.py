@@ -133,6 +133,6 @@ class IndexMachine(RuleBasedStateMachine):
                     assert row == self.model[row.path]
 
 
-FIELDS = Pointer.__slots__[1:]
+FIELDS = Pointer._fields[1:]
 TestIndexMachine = IndexMachine.TestCase
 TestIndexMachine.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)

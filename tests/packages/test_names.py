@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from packager_jupyter.errors import BadInputError
 from packager_jupyter.packages.names import (
+    are_plain_names,
     check_package_name,
     check_path,
     check_version,
-    are_plain_names,
     is_plain_name,
     is_plain_path,
     join_path,

@@ -1,6 +1,5 @@
 import io
 import re
-from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
@@ -103,7 +102,7 @@ def usual_pointers(draw):
     key = draw(st.just(path) | USUAL | TRICKY)
     uri = draw(ROOTS) + draw(st.just(key) | TRICKY)
     etag = draw(st.just("0" * 32) | st.just("635b434187cea0bb4d320073e536fe6d-2") | USUAL)
-    return replace(pointer, path=path, key=key, uri=uri, etag=etag)
+    return pointer._replace(path=path, key=key, uri=uri, etag=etag)
 
 
 @given(POINTERS)
@@ -194,7 +193,7 @@ def test_a_file_reads_alike_in_every_yaml_reader(pointer, hide_key):
     expected = pointer
     if hide_key:
         expected = Pointer(
-            **{name: getattr(pointer, name) for name in Pointer.__slots__} | {"key": "", "uri": ""}
+            **{name: getattr(pointer, name) for name in Pointer._fields} | {"key": "", "uri": ""}
         )
     assert ours.pointer == expected
     assert (ours.package, ours.version, ours.url) == ("team/mix", "3", None)
@@ -249,7 +248,7 @@ def test_the_usual_pointer_is_not_written_slowly(monkeypatch):
     monkeypatch.setattr(pointer_files, "pointer_file", lambda *_, **__: pytest.fail("slowly"))
     assert writer.write(pointer) == expected
     with pytest.raises(pytest.fail.Exception):
-        writer.write(replace(pointer, path="x: y"))
+        writer.write(pointer._replace(path="x: y"))
 
 
 @pytest.mark.parametrize(
