@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from packager_jupyter.cli.access import access_options, access_to
 from packager_jupyter.cli.base import SessionCommand, bytes_option, pass_session
 from packager_jupyter.cli.output import count_of, printable
 from packager_jupyter.cli.values import PACKAGE_REF
 
 if TYPE_CHECKING:
+    from packager_jupyter.cli.access import Access
     from packager_jupyter.cli.base import Session
     from packager_jupyter.fetch.download import Downloader
     from packager_jupyter.fetch.items import Origin
@@ -35,7 +37,7 @@ _SHOWN_FAILURES = 20
 @click.option("--portable", is_flag=True, help="Change names that Windows does not take.")
 @click.option("--overwrite", is_flag=True, help="Replace files that get did not bring.")
 @click.option("--dry-run", is_flag=True, help="List what is missing; fetch nothing.")
-@click.option("--password-stdin", is_flag=True, help="Read the share's password from stdin.")
+@access_options
 @bytes_option
 @pass_session
 def get(
@@ -50,6 +52,7 @@ def get(
     overwrite: bool,
     dry_run: bool,
     password_stdin: bool,
+    token_stdin: bool,
 ) -> None:
     """Fetch the files of a share (by its link) or of a package of this installation.
 
@@ -57,7 +60,9 @@ def get(
     stopped. Sizes and every known checksum are verified. DIR is the current folder by default; its
     folder .packager remembers what was verified (got.jsonl) and which files have another name here
     than in the package (names.jsonl). A locked share asks for its password on a terminal;
-    elsewhere it comes from --password-stdin or PACKAGER_SHARE_PASSWORD.
+    elsewhere it comes from --password-stdin or PACKAGER_SHARE_PASSWORD. A share for people who have
+    signed in needs your token for its server: from --token-stdin, or from PACKAGER_TOKEN when the
+    link lies below PACKAGER_URL; inside Jupyter its own server is known.
     """
     fetch_files(
         session,
@@ -70,6 +75,7 @@ def get(
         overwrite=overwrite,
         dry_run=dry_run,
         password_stdin=password_stdin,
+        token_stdin=token_stdin,
     )
 
 
@@ -85,12 +91,15 @@ def fetch_files(
     overwrite: bool = False,
     dry_run: bool = False,
     password_stdin: bool = False,
+    token_stdin: bool = False,
 ) -> None:
     """Do what ``get`` does."""
     from packager_jupyter.fetch.download import Downloader
     from packager_jupyter.packages.globs import path_filter
 
-    opened = _open(session, origin, jobs=jobs, password_stdin=password_stdin)
+    opened = _open(
+        session, origin, jobs=jobs, password_stdin=password_stdin, token_stdin=token_stdin
+    )
     try:
         with session.out.progress("Fetching") as progress:
             downloader = Downloader(
@@ -111,36 +120,37 @@ def fetch_files(
         opened.close()
 
 
-def _open(session: Session, origin: str, *, jobs: int, password_stdin: bool) -> Origin:
+def _open(
+    session: Session, origin: str, *, jobs: int, password_stdin: bool, token_stdin: bool
+) -> Origin:
     from packager_jupyter.fetch.package import PackageOrigin
     from packager_jupyter.fetch.share import is_share_url
 
     if is_share_url(origin):
-        password = os.environ.get("PACKAGER_SHARE_PASSWORD")
-        if password_stdin:
-            password = sys.stdin.readline().rstrip("\r\n")
-        return _open_share(origin, password or None, jobs=jobs)
-    if password_stdin:
-        raise click.UsageError("--password-stdin goes with the link of a share.")
+        access = access_to(origin, password_stdin=password_stdin, token_stdin=token_stdin)
+        return _open_share(origin, access, jobs=jobs)
+    if password_stdin or token_stdin:
+        flag = "--password-stdin" if password_stdin else "--token-stdin"
+        raise click.UsageError(f"{flag} goes with the link of a share.")
     ref = PACKAGE_REF.convert(origin, None, None)
     contents = session.services.packages.version(ref.name, ref.version or "latest")
     return PackageOrigin(contents, session.services.sources, title=f"{ref.name}@{contents.version}")
 
 
-def _open_share(url: str, password: str | None, *, jobs: int) -> ShareOrigin:
+def _open_share(url: str, access: Access, *, jobs: int) -> ShareOrigin:
     """Open a share, asking a person at a terminal for the password that it needs."""
     from packager_jupyter.errors import PasswordRequiredError
     from packager_jupyter.fetch.share import ShareOrigin
 
-    opened = ShareOrigin(url, password=password, connections=jobs)
-    if password is not None or not sys.stdin.isatty():
+    opened = ShareOrigin(url, **access._asdict(), connections=jobs)
+    if access.password is not None or not sys.stdin.isatty():
         return opened
     try:
         opened.check_access()
     except PasswordRequiredError:
         opened.close()
         typed = click.prompt("Password of the share", hide_input=True, err=True)
-        return ShareOrigin(url, password=typed, connections=jobs)
+        return ShareOrigin(url, password=typed, token=access.token, connections=jobs)
     return opened
 
 

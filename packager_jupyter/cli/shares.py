@@ -58,7 +58,7 @@ _TERMS = (
         "--max-downloads", type=click.IntRange(min=1), metavar="N", help="End after N downloads."
     ),
 )
-_BASE_URL = click.option(
+BASE_URL = click.option(
     "--base-url", metavar="URL", help="Address before s/….  [default: the running server]"
 )
 _NAMES = {
@@ -88,7 +88,7 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 @click.command("share", cls=SessionCommand)
 @click.argument("ref", metavar="NAME[@V]", type=PACKAGE_REF)
 @_terms
-@_BASE_URL
+@BASE_URL
 @pass_session
 def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **options: Any) -> None:
     """Make a link that reads a package, or a part of one.
@@ -248,7 +248,7 @@ def shares_revoke(session: Session, *, share_id: str) -> None:
     type=click.Choice(sorted(_NAMES)),
     help="Take this away again; repeat it for more.",
 )
-@_BASE_URL
+@BASE_URL
 @pass_session
 def shares_edit(
     session: Session,
@@ -284,7 +284,7 @@ def shares_edit(
 
 @shares.command("rotate")
 @click.argument("share_id", metavar="ID")
-@_BASE_URL
+@BASE_URL
 @pass_session
 def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> None:
     """Give a share another link; the old one stops working at once."""
@@ -297,7 +297,7 @@ def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> N
 
 @shares.command("link")
 @click.argument("share_id", metavar="ID")
-@_BASE_URL
+@BASE_URL
 @pass_session
 def shares_link(session: Session, *, share_id: str, base_url: str | None) -> None:
     """Print the link of a share again. The capability link cannot be had again."""

@@ -49,12 +49,12 @@ class _Bag:
         self._contents = contents
         self._place = place
         known = dict.fromkeys(_STRONGEST_FIRST, 0)
-        for file in exported_files(contents, place.base_url):
+        for file in self._files():
             for name in known:
                 known[name] += name in file.checksums or file.is_attachment
         self.algorithm = max(_STRONGEST_FIRST, key=lambda name: known[name])
         self.files = self.bytes = self.excluded = 0
-        for file in exported_files(contents, place.base_url):
+        for file in self._files():
             if self._why_not(file) is None:
                 self.files += 1
                 self.bytes += file.size_bytes
@@ -108,8 +108,14 @@ class _Bag:
         if self.excluded:
             yield f"Excluded-Files: {self.excluded} (see excluded.txt)\n".encode()
 
+    def _files(self, algorithms: tuple[str, ...] = ()) -> Iterator[ExportedFile]:
+        place = self._place
+        return exported_files(
+            self._contents, place.base_url, algorithms=algorithms, address=place.address
+        )
+
     def _included(self, algorithms: tuple[str, ...] = ()) -> Iterator[ExportedFile]:
-        for file in exported_files(self._contents, self._place.base_url, algorithms=algorithms):
+        for file in self._files(algorithms):
             if self._why_not(file) is None:
                 yield file
 
@@ -123,7 +129,7 @@ class _Bag:
                 yield f"{file.url} {file.size_bytes} {_payload(file.path)}\n".encode()
 
     def _excluded(self) -> Iterator[bytes]:
-        for file in exported_files(self._contents, self._place.base_url):
+        for file in self._files():
             why = self._why_not(file)
             if why is not None:
                 yield f"{file.url} {file.size_bytes} {_payload(file.path)}: {why}\n".encode()

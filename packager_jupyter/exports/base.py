@@ -9,7 +9,7 @@ from urllib.parse import quote
 from packager_jupyter.exports.footprints import Footprints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.outline import Outline
@@ -103,11 +103,15 @@ class Place:
         When the version was published, Unix seconds; None where nothing says it.
     footprints : Footprints
         Where its images lie, as far as that is known; only for exports that ask for it.
+    address : callable, optional
+        Gives the address of a pointer's file in the place of that below `base_url`; only for
+        exports that ask for it.
     """
 
     base_url: str
     created_s: int | None = None
     footprints: Footprints = field(default_factory=Footprints, repr=False, hash=False)
+    address: Callable[[Pointer], str] | None = field(default=None, repr=False, hash=False)
 
 
 def encode_path(path: str) -> str:

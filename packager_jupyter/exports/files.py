@@ -15,9 +15,10 @@ from packager_jupyter.exports.base import file_url
 from packager_jupyter.packages.media import media_type_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from packager_jupyter.exports.base import Exportable
+    from packager_jupyter.packages.pointer import Pointer
 
 COMPUTED = ("md5", "sha1", "sha256", "sha512")
 """Algorithms that are computed for attachments."""
@@ -64,7 +65,11 @@ class ExportedFile:
 
 
 def exported_files(
-    contents: Exportable, base_url: str, *, algorithms: Sequence[str] = ()
+    contents: Exportable,
+    base_url: str,
+    *,
+    algorithms: Sequence[str] = (),
+    address: Callable[[Pointer], str] | None = None,
 ) -> Iterator[ExportedFile]:
     """Yield every file of a version.
 
@@ -75,6 +80,8 @@ def exported_files(
         Address of the share, ending in ``/``.
     algorithms : sequence of str
         Those of `COMPUTED` that are wanted of attachments.
+    address : callable, optional
+        See `Place`.
     """
     for attachment in contents.attachments():
         data = contents.read_attachment(attachment.path) if algorithms else b""
@@ -91,7 +98,7 @@ def exported_files(
     for pointer in contents.iter_pointers():
         yield ExportedFile(
             pointer.path,
-            file_url(base_url, pointer.path),
+            address(pointer) if address else file_url(base_url, pointer.path),
             pointer.size_bytes,
             pointer.media_type or media_type_for(pointer.path),
             pointer.checksums,

@@ -1,7 +1,8 @@
 """A share as an origin: any server of this software, reached by its link alone.
 
 Every read starts at the share's own lasting address, so an expired presigned address is renewed by
-reading again. The link's secret and a password go to the share's host only, never to a storage.
+reading again. The link's secret, a password and a token go to the share's own addresses only, never
+to a storage.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from packager_jupyter.errors import (
     PasswordRequiredError,
     RateLimitedError,
     ShareNotFoundError,
+    SignInRequiredError,
     StorageDeniedError,
     StorageError,
     StorageUnreachableError,
@@ -47,6 +49,7 @@ _UNKNOWN_ADDRESS = frozenset({404, 405})
 _PATHS_AT_ONCE = 500
 # RFC 9110 8.8.3, without the quotes and without what no header of ours shall carry.
 _STRONG = re.compile(r"[!#-~]+")
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750 2.1
 _WEB = ("http://", "https://")
 
 
@@ -58,16 +61,37 @@ class ShareOrigin:
     url : str
         The share's address, a capability address, or any address below it.
     password : str, optional
+    token : str, optional
+        Says to the share's server who asks: for a share with an audience.
     connections : int, default 8
+
+    Raises
+    ------
+    BadInputError
+        The address is no share's, or no header can hold the token.
     """
 
-    def __init__(self, url: str, *, password: str | None = None, connections: int = 8) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str | None = None,
+        token: str | None = None,
+        connections: int = 8,
+    ) -> None:
         self._base = base_of(url)
         self._host = urlsplit(self._base).netloc
         # The header's bytes are UTF-8 (RFC 9110 5.5 lets them be any), which http.client calls
         # Latin-1.
-        token = password.encode().decode("latin-1") if password else ""
-        self._headers = {"X-Share-Token": token} if token else {}
+        header = password.encode().decode("latin-1") if password else ""
+        self._headers = {"X-Share-Token": header} if header else {}
+        if token:
+            if _TOKEN.fullmatch(token) is None:
+                raise BadInputError(
+                    "That is no token: it has characters that none has.",
+                    remedy="Give the token alone, as packager token create printed it.",
+                )
+            self._headers["Authorization"] = f"Bearer {token}"
         self._pool = urllib3.PoolManager(
             num_pools=16,
             maxsize=connections,
@@ -175,7 +199,8 @@ class ShareOrigin:
 
         Raises
         ------
-        PasswordRequiredError, ShareNotFoundError, RateLimitedError, StorageError
+        PasswordRequiredError, SignInRequiredError, ShareNotFoundError, RateLimitedError,
+        StorageError
         """
         answer = self._ask("HEAD", f"{self._base}manifest.jsonl", {})
         answer.release_conn()
@@ -204,7 +229,7 @@ class ShareOrigin:
     def _ask(
         self, method: str, url: str, headers: dict[str, str], *, body: bytes | None = None
     ) -> urllib3.BaseHTTPResponse:
-        """Send one request; the password goes to addresses of the share alone."""
+        """Send one request; password and token go to addresses of the share alone."""
         if url.startswith(self._base):
             headers |= self._headers
         try:
@@ -219,7 +244,10 @@ class ShareOrigin:
         retry = answer.headers.get("Retry-After", "")
         retry_after_s = int(retry) if retry.isdecimal() else None
         code = _code_of(answer)
-        if code == PasswordRequiredError.code and self._headers:
+        # Of the share, not of a storage; an answer to HEAD has nothing else that says so.
+        if answer.headers.get("WWW-Authenticate", "").startswith('Bearer realm="share"'):
+            return _sign_in(has_token="Authorization" in self._headers)
+        if code == PasswordRequiredError.code and "X-Share-Token" in self._headers:
             return PasswordRequiredError(
                 "That is not the password of the share.",
                 remedy="Check upper and lower case, or ask the person who sent you the link.",
@@ -333,6 +361,21 @@ _BY_CODE: dict[str, tuple[type[PackagerError], str, str]] = {
         "Ask the owner for a new link.",
     ),
 }
+
+
+def _sign_in(*, has_token: bool) -> SignInRequiredError:
+    """Return the error of a share whose audience has to say who asks (RFC 6750 3)."""
+    if has_token:
+        return SignInRequiredError(
+            "The server does not know the token that was sent, or it may not read shares.",
+            remedy="Check that it is one of the share's own server, not expired, with the scope "
+            "api:read.",
+        )
+    return SignInRequiredError(
+        "The share is for people who have signed in.",
+        remedy="Give your token for its server with --token-stdin, or in PACKAGER_TOKEN, with the "
+        "server's address in PACKAGER_URL.",
+    )
 
 
 def _code_of(answer: urllib3.BaseHTTPResponse) -> str:

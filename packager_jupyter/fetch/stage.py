@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -121,7 +122,7 @@ class Stager:
 
     def annex(self, folder: Path, around: Path | None) -> Staged:
         """Stage for git-annex and DataLad."""
-        lines = (f"cd {folder}", "git annex get .")
+        lines = (f"cd {shlex.quote(str(folder))}", "git annex get .")
         if around is None:
             self.clone("repo", folder)
             return Staged(folder, folder, True, lines)
@@ -154,10 +155,11 @@ class Stager:
         """Stage for DVC."""
         from packager_jupyter.fetch.stage_dvc import find_project, stage_into
 
+        into = f"cd {shlex.quote(str(folder))}"
         project = find_project(folder, around)
         if project is not None:
             stage_into(self, folder, project)
-            return Staged(folder, project.root, False, (f"cd {folder}", "dvc pull -R ."))
+            return Staged(folder, project.root, False, (into, "dvc pull -R ."))
         if around is not None:
             raise BadInputError(
                 f"{around} is a git repository without DVC.",
@@ -165,7 +167,7 @@ class Stager:
                 "it.",
             )
         self.clone("dvc", folder)
-        return Staged(folder, folder, True, (f"cd {folder}", "dvc pull"))
+        return Staged(folder, folder, True, (into, "dvc pull"))
 
     def origin(self) -> ShareOrigin:
         """Return the share for single documents; close it."""

@@ -7,11 +7,15 @@ own, which takes its name when everything is there.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tarfile
+import tempfile
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from packager_jupyter.errors import ConflictError, StorageError, TooLargeError
+from packager_jupyter.exports.bagit import bag
+from packager_jupyter.exports.base import Place
 from packager_jupyter.fetch.stage import Staged
 from packager_jupyter.io import TEMP_PREFIX, explain_disk_full
 from packager_jupyter.packages.names import is_plain_path
@@ -21,12 +25,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.fetch.share import ShareOrigin
+    from packager_jupyter.packages.pointer import Pointer
+    from packager_jupyter.packages.version import Version
 
 MAX_BYTES = 4 * 1024**3
 """Of a bag's own files: manifests of ten million files stay below."""
 
 _CRATE = "ro-crate-metadata.json"
 _CHUNK_BYTES = 1024 * 1024
+_FETCH_BAG = "bdbag --resolve-fetch all {folder}"
 
 
 def stage_document(origin: ShareOrigin, kind: str, folder: Path) -> Staged:
@@ -46,6 +53,42 @@ def stage_document(origin: ShareOrigin, kind: str, folder: Path) -> Staged:
     StorageError
         What came is no bag; nothing stays behind then.
     """
+    return _staged(folder, lambda temp: DOCUMENTS[kind](origin, temp))
+
+
+def stage_public_bag(
+    version: Version, folder: Path, *, address: Callable[[Pointer], str], created_s: int | None
+) -> Staged:
+    """Make `folder`, not there yet or empty, a bag whose files come from their own addresses.
+
+    Parameters
+    ----------
+    version : Version
+    folder : Path
+    address : callable
+        Gives the lasting address of a pointer's file; what it raises leaves nothing behind.
+    created_s : int or None
+        When the version was published, Unix seconds.
+
+    Raises
+    ------
+    ConflictError
+        The folder is there and not empty.
+    """
+
+    def write(temp: Path) -> str:
+        with tempfile.TemporaryFile(dir=temp) as archive:
+            for part in bag(version, Place("", created_s, address=address)):
+                archive.write(part)
+            archive.seek(0)
+            _unpack(archive, temp)
+        return _FETCH_BAG
+
+    return _staged(folder, write)
+
+
+def _staged(folder: Path, write: Callable[[Path], str]) -> Staged:
+    """Let `write` fill a folder that takes the name of `folder` when it is whole."""
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConflictError(
@@ -57,16 +100,16 @@ def stage_document(origin: ShareOrigin, kind: str, folder: Path) -> Staged:
     with explain_disk_full(folder.name):
         temp.mkdir()
         try:
-            lines = DOCUMENTS[kind](origin, temp)
+            line = write(temp)
             if folder.exists():
                 folder.rmdir()
             temp.rename(folder)
         finally:
             shutil.rmtree(temp, ignore_errors=True)
-    return Staged(folder, folder, True, tuple(line.format(folder=folder) for line in lines))
+    return Staged(folder, folder, True, (line.format(folder=shlex.quote(str(folder))),))
 
 
-def _bag(origin: ShareOrigin, temp: Path) -> list[str]:
+def _bag(origin: ShareOrigin, temp: Path) -> str:
     with origin.document("bag.tar") as stream:
         try:
             _unpack(cast("IO[bytes]", stream), temp)
@@ -76,7 +119,7 @@ def _bag(origin: ShareOrigin, temp: Path) -> list[str]:
             pass  # to the end, so that a bag that was cut off is noticed
     if not (temp / "bagit.txt").is_file():
         raise _no_bag()
-    return ["bdbag --resolve-fetch all '{folder}'"]
+    return _FETCH_BAG
 
 
 def _unpack(stream: IO[bytes], temp: Path) -> None:
@@ -99,10 +142,10 @@ def _unpack(stream: IO[bytes], temp: Path) -> None:
                 shutil.copyfileobj(content, file, _CHUNK_BYTES)
 
 
-def _crate(origin: ShareOrigin, temp: Path) -> list[str]:
+def _crate(origin: ShareOrigin, temp: Path) -> str:
     with origin.document(_CRATE) as stream, (temp / _CRATE).open("xb") as file:
         shutil.copyfileobj(stream, file, _CHUNK_BYTES)
-    return ["packager get LINK '{folder}'"]
+    return "packager get LINK {folder}"
 
 
 def _no_bag() -> StorageError:
@@ -111,7 +154,7 @@ def _no_bag() -> StorageError:
     )
 
 
-DOCUMENTS: dict[str, Callable[[ShareOrigin, Path], list[str]]] = {
+DOCUMENTS: dict[str, Callable[[ShareOrigin, Path], str]] = {
     "bagit": _bag,
     "ro-crate": _crate,
 }

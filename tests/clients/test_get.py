@@ -14,6 +14,8 @@ import time
 
 import pytest
 
+from clients.sharing import STORED, storage_for
+
 NAMES = [
     "top.txt",
     "obs/a b.txt",
@@ -287,3 +289,19 @@ def test_a_terminal_is_asked_for_the_password(registry, shared, tmp_path):
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0, shown
     assert found(tmp_path / "out") == shared.expected
     assert b"correct horse" not in shown
+
+
+def test_the_token_of_an_audience_stays_off_the_storage(registry, request, tmp_path):
+    storage = storage_for("rgw", request)  # refuses a signed address that comes with a token
+    storage.put("a.csv", b"x,y\n")
+    services = registry.services
+    services.sources.add("audience", credential=STORED, **storage.connection)
+    draft = services.packages.create("audience")
+    draft.add("audience", [""])
+    draft.publish(now_s=1)
+    made = services.shares.create("audience", version=None, owner="a", audience=["user:ann"])
+    token = services.tokens.create("ann", scopes=["api:read"]).secret
+    link = f"{registry.url}s/{made.token}/"
+    done = get(registry, link, tmp_path / "out", "--token-stdin", stdin=token)
+    assert done.returncode == 0, done.stderr
+    assert found(tmp_path / "out") == {"a.csv": b"x,y\n"}

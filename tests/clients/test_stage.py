@@ -100,8 +100,6 @@ def test_what_fails_changes_nothing_and_tells_no_secret(shared, env, tmp_path):
     _, said = stage(tmp_path, env, gone, "clone", "--as", "git-annex", code=1)
     assert shared.created.capability not in said
     assert not (tmp_path / "clone").exists()
-    said, _ = stage(tmp_path, env, "ocean", "clone", "--as", "dvc", code=1)
-    assert "packager share ocean" in said["remedy"]
 
 
 def test_a_password(shared, env, tmp_path):
@@ -143,7 +141,7 @@ def test_files(shared, env, tmp_path):
 def test_a_bag_and_a_crate(shared, env, tmp_path, require_tools):
     value, _ = stage(tmp_path, env, shared.url(), "bag", "--as", "bagit")
     with_bdbag = env | {"PATH": f"{require_tools('bagit')}:{env['PATH']}"}
-    assert value["next"] == [f"bdbag --resolve-fetch all '{tmp_path}/bag'"]
+    assert value["next"] == [f"bdbag --resolve-fetch all {tmp_path}/bag"]
     tags = {path.name for path in (tmp_path / "bag").iterdir()}
     assert {"bagit.txt", "fetch.txt", "excluded.txt", "data"} <= tags
     # It decodes "%25" in names, so that it misses one file of this hostile package in the end.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import sys
+from pathlib import Path
 
 import pytest
 from jupyter_server.auth.identity import IdentityProvider, User
@@ -237,3 +241,64 @@ async def test_the_owner_reads_who_came_and_nobody_else_does(team):
     assert rest["cursor"] is None
     assert (await log("t-bob")).code == 404
     assert segment not in (await log("t-ann")).body.decode()
+
+
+async def get(folder, *arguments, stdin="", **environment):
+    """Run ``packager get`` as somebody elsewhere does; return exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *[sys.executable, "-m", "packager_jupyter.cli", "get", *arguments, str(folder / "out")],
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+        env={
+            "HOME": str(folder),
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(Path(__file__).parents[3]),
+            "PACKAGER_DATA_DIR": str(folder / "data"),
+            **environment,
+        },
+    )
+    output, _ = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
+    return process.returncode, output.decode()
+
+
+async def test_packager_get_says_who_asks(ocean, tmp_path):
+    segment = ocean.share(audience=["signed-in"]).segment
+    link, token = f"{ocean.host.root}s/{segment}/", ocean.host.token
+    code, output = await get(tmp_path, link)
+    assert (code, "--token-stdin" in output, "password" in output) == (1, True, False), output
+    code, output = await get(tmp_path, link, "--token-stdin", stdin="pkgr_wrong\n")
+    assert (code, "does not know the token" in output) == (1, True), output
+    # A token of another server stays at home.
+    elsewhere = {"PACKAGER_URL": "http://127.0.0.1:1/packager/", "PACKAGER_TOKEN": token}
+    code, output = await get(tmp_path, link, **elsewhere)
+    assert (code, "signed in" in output) == (1, True), output
+    own = {"PACKAGER_URL": ocean.host.root, "PACKAGER_TOKEN": token}
+    for options, stdin, environment in (
+        (["--token-stdin"], f"{token}\n", {}),
+        ([], "", own),
+    ):
+        folder = tmp_path / f"got {len(options)}"
+        folder.mkdir()
+        code, output = await get(folder, link, *options, stdin=stdin, **environment)
+        assert code == 0, output
+        assert token not in output
+        assert (folder / "out/top.bin").read_bytes() == FILES["top.bin"]
+
+
+async def test_packager_get_of_a_named_person(alone, tmp_path):
+    tokens = alone.host.services.tokens
+    ann = tokens.create("ann", scopes=["api:read"]).secret
+    bob = tokens.create("bob", scopes=["api:read"]).secret
+    made = alone.share(audience=["user:ann"], password=PASSWORD)
+    link = f"{alone.host.root}s/{made.segment}/"
+    code, output = await get(tmp_path, link, "--token-stdin", stdin=bob)
+    assert (code, "not there" in output) == (1, True), output
+    code, output = await get(tmp_path, link, "--token-stdin", stdin=ann)
+    assert (code, "asks for a password" in output) == (1, True), output
+    code, output = await get(
+        tmp_path, link, "--token-stdin", stdin=ann, PACKAGER_SHARE_PASSWORD=PASSWORD
+    )
+    assert code == 0, output
+    assert (tmp_path / "out/top.bin").read_bytes() == FILES["top.bin"]
