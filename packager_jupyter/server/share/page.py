@@ -142,6 +142,7 @@ class PageHandler(ShareHandler):
             "about": self._about(share, version, share_url, created_s),
             "recipes": _recipes(share, version, share_url),
             "needs_password": share.needs_password,
+            "needs_token": not share.audience.is_anyone,
             "quote": quote,
             "has_preview": _has_preview,
             "has_checksums": any(isinstance(row, Pointer) and row.checksums for row in page.rows),
@@ -249,6 +250,7 @@ def _recipes(share: Share, version: Version, share_url: str) -> list[RecipeGroup
         is_locked=share.needs_password,
         files=version.totals().files,
         examples=examples,
+        wants_token=not share.audience.is_anyone,
     )
     return recipes(facts)
 

@@ -12,6 +12,9 @@ a new group, that module's tuple into `WAYS`. The page, its tests and the docume
   and `python` return begins with it. Lines of a shell begin with `ShareFacts.ask`, those of Python
   with `ShareFacts.ask_python`; both are empty where nothing must be asked. No line ever holds a
   password or a secret that the visitor's own address does not hold already.
+- ``sends_token`` says that the lines work on a share with an audience: `ShareFacts.ask` asks for
+  the visitor's token and `ShareFacts.header` sends it, with a tool that does not send it on when
+  it is redirected to a storage. The page of such a share has these ways alone.
 - ``applies`` says for which packages the way is of use.
 - Paths of files come from strangers: `ShareFacts.example` and `shlex.quote` are your friends.
 
@@ -72,7 +75,8 @@ def recipes(facts: ShareFacts, ways: Iterable[Way] = WAYS) -> list[RecipeGroup]:
     """Return the ways that apply, filled in, in groups."""
     groups: dict[str, list[Recipe]] = {}
     for way in ways:
-        if way.applies(facts):
+        # Other tools would send the token on to the storage, or have no way to send one.
+        if way.applies(facts) and (way.sends_token or not facts.wants_token):
             groups.setdefault(way.group, []).append(_filled(way, facts))
     return [RecipeGroup(title, tuple(found)) for title, found in groups.items()]
 

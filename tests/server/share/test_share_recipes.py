@@ -20,7 +20,7 @@ URL = "https://data.example.org/lab/s/abc/"
 HOSTILE = ("-rf", "$(touch x)", "`id`.csv", "a\nb.csv", '"; rm -rf ~; ".parquet', "it's.tsv")
 
 
-def facts(*, is_locked=False, examples=("obs/a.csv",), files=3):
+def facts(*, is_locked=False, examples=("obs/a.csv",), files=3, wants_token=False):
     return ShareFacts(
         share_url=URL,
         name="group/ocean",
@@ -28,6 +28,7 @@ def facts(*, is_locked=False, examples=("obs/a.csv",), files=3):
         is_locked=is_locked,
         files=files,
         examples=examples,
+        wants_token=wants_token,
     )
 
 
@@ -125,6 +126,18 @@ def test_a_locked_share_is_asked_for_before_the_second_line_is_read():
         if "IFS= read" in recipe.lines:
             assert recipe.lines.startswith("{ printf")
             assert recipe.lines.endswith("\n}")
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+def test_a_share_with_an_audience_has_the_ways_that_keep_a_token_from_the_storage(is_locked):
+    found = all_recipes(is_locked=is_locked, wants_token=True)
+    assert {recipe.key for recipe in found} == {way.key for way in WAYS if way.sends_token}
+    for recipe in found:
+        assert recipe.lines.startswith("{ printf 'Token: '; ")
+        assert recipe.lines.count('"$TOKEN"') + recipe.lines.count("Bearer $TOKEN") >= 1
+        assert ("$PASSWORD" in recipe.lines) == is_locked
+        # curl drops the header when it is sent to another host; wget and aria2 keep it.
+        assert not {"wget", "aria2c", "rclone", "git"} & set(shlex.split(recipe.lines))
 
 
 def test_a_way_that_does_not_apply_is_not_shown():

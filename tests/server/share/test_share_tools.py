@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from server.share.ocean import ATTACHMENTS, FILES, PASSWORD
+from server.share.ocean import ATTACHMENTS, BROWSER, FILES, PASSWORD
 from server.share.ways import ACCESS, found_in, run, shared_in
 
 # Debian's wget decodes "%25" twice in the names that it makes of addresses.
@@ -47,14 +47,20 @@ async def test_rclone(shared, tmp_path, require):
     assert (code, found_in(tmp_path / "ocean-2024")) == (0, EVERYTHING), output
 
 
-async def test_packager(shared, tmp_path):
+@pytest.fixture
+def packager(tmp_path):
+    """Return a folder with our own command in it."""
     tools = tmp_path / "bin"
     tools.mkdir()
     source = Path(__file__).parents[3]
     command = f'#!/bin/sh\nPYTHONPATH={source} exec {sys.executable} -m packager_jupyter.cli "$@"\n'
     (tools / "packager").write_text(command)
     (tools / "packager").chmod(0o755)
-    code, output = await shared.run("packager", tmp_path, path=tools)
+    return tools
+
+
+async def test_packager(shared, tmp_path, packager):
+    code, output = await shared.run("packager", tmp_path, path=packager)
     assert code == 0, output
     found = found_in(tmp_path / "ocean-2024").values()
     assert [data for data in EVERYTHING.values() if data not in found] == []
@@ -108,6 +114,30 @@ async def test_the_pointers_of_the_archive_lead_to_the_data(alone, tmp_path, req
     found = found_in(tmp_path / "out")
     expected = {path: data for path, data in FILES.items() if path not in WGET_MISNAMES}
     assert {path: found.get(path) for path in expected} == expected, output
+
+
+@pytest.fixture(params=["audience", "audience+password", "audience+password zsh"])
+def personal(request, alone, require):
+    """Return a share for one person, whose token the lines ask for."""
+    if request.param.endswith("zsh"):
+        require("zsh", package="zsh")
+    return shared_in(alone, request.param)
+
+
+async def test_every_way_of_a_share_with_an_audience_works(personal, tmp_path, packager):
+    answer = await personal.published.get(personal.segment, **BROWSER, **personal.headers)
+    keys = re.findall(r'id="get-([a-z0-9-]+)"', answer.body.decode())
+    assert keys == [
+        *("title", "packager", "curl", "curl-all", "checksums", "zip", "zip-all", "datacite")
+    ]
+    for key in keys[1:]:
+        code, output = await personal.run(key, tmp_path, path=packager)
+        assert code == 0, (key, output)
+        assert personal.token not in output
+    folder = tmp_path / "ocean-2024"
+    assert (folder / "top.bin").read_bytes() == FILES["top.bin"]
+    names = zipfile.ZipFile(tmp_path / "ocean-2024.zip").namelist()
+    assert "top.bin" in names
 
 
 async def test_wget_crawls_the_index(alone, tmp_path, require):

@@ -28,6 +28,8 @@ class Shared:
     ----------
     link : str
         The link with its secret, for those who need one.
+    token : str
+        The visitor's own, where the share has an audience.
     shell : str
         Which shell the person has: a name of `SHELLS`.
     """
@@ -37,6 +39,7 @@ class Shared:
     link: str
     headers: dict[str, str] = field(default_factory=dict)
     is_locked: bool = False
+    token: str = ""
     shell: str = "bash"
 
     async def lines(self, key):
@@ -51,15 +54,18 @@ class Shared:
         """Run the lines of the way `key` in `folder`; return exit code and output."""
         lines = await self.lines(key)
         assert PASSWORD not in lines
-        if self.is_locked:
+        if self.is_locked and "~" in self.link:
             assert self.link.rpartition("~")[2].strip("/") not in lines
         options.setdefault("interpreter", SHELLS[self.shell])
+        assert not self.token or self.token not in lines
         answer = self.link if "Link with its secret" in lines else PASSWORD
-        return await run(lines, folder, answer=answer if self.is_locked else "", **options)
+        answers = [self.token] * bool(self.token) + [answer] * self.is_locked
+        return await run(lines, folder, answer="\n".join(answers), **options)
 
 
 def shared_in(published, how):
-    """Return a new share: ``open``, ``capability`` (its secret in the link) or ``password``.
+    """Return a new share: ``open``, ``capability`` (its secret in the link), ``password``, or
+    ``audience``, with or without ``+password``.
 
     A shell may stand behind it: ``password zsh``.
     """
@@ -71,6 +77,16 @@ def shared_in(published, how):
 
 def _shared_in(published, how):
     root = published.host.root
+    if how.startswith("audience"):
+        token = published.host.services.tokens.create("ann", scopes=["api:read"]).secret
+        locked = {"password": PASSWORD} if how == "audience+password" else {}
+        created = published.share(audience=["user:ann"], **locked)
+        headers = {"Authorization": f"Bearer {token}"}
+        headers |= {"X_Share_Token": PASSWORD} if locked else {}
+        link = f"{root}s/{created.segment}/"
+        return Shared(
+            published, created.segment, link, headers, is_locked=bool(locked), token=token
+        )
     if how == "open":
         segment = published.share().segment
         return Shared(published, segment, f"{root}s/{segment}/")

@@ -21,6 +21,8 @@ from getpass import getpass
 
 link = getpass("Link with its secret: ").rstrip("/") + "/"
 """
+ASK_TOKEN = "printf 'Token: '; IFS= read -rs TOKEN; echo\n"  # noqa: S105  # holds none
+TOKEN_HEADER = '--header "Authorization: Bearer $TOKEN" '  # noqa: S105
 HEADER = '--header "X-Share-Token: $PASSWORD" '
 
 Opener = Literal["header", "link"]
@@ -44,6 +46,8 @@ class ShareFacts:
         Paths of some files, data files first; never empty.
     asks_link : bool, default False
         Whether addresses begin with a link that the lines ask for; see `with_link`.
+    wants_token : bool, default False
+        Whether the share has an audience, so that the lines must ask for the visitor's token.
     """
 
     share_url: str
@@ -53,6 +57,7 @@ class ShareFacts:
     files: int
     examples: tuple[str, ...]
     asks_link: bool = False
+    wants_token: bool = False
 
     @property
     def folder(self) -> str:
@@ -66,15 +71,17 @@ class ShareFacts:
 
     @property
     def ask(self) -> str:
-        """The line of a shell that asks for what opens the share, empty when it is open."""
+        """The lines of a shell that ask for what opens the share, empty when it is open."""
         if self.asks_link:
             return ASK_LINK
-        return ASK_PASSWORD if self.is_locked else ""
+        token = ASK_TOKEN if self.wants_token else ""
+        return token + (ASK_PASSWORD if self.is_locked else "")
 
     @property
     def header(self) -> str:
-        """The option of wget, curl and aria2c that sends the password, a space behind it."""
-        return HEADER if self.is_locked and not self.asks_link else ""
+        """The options of wget, curl and aria2c that open the share, a space behind each."""
+        token = TOKEN_HEADER if self.wants_token else ""
+        return token + (HEADER if self.is_locked and not self.asks_link else "")
 
     @property
     def ask_python(self) -> str:
@@ -132,6 +139,8 @@ class Way:
         Whether the way is of use for a package.
     opens_with : {"header", "link"}, default "header"
         How the tool opens a locked share.
+    sends_token : bool, default False
+        Whether the lines tell a share with an audience who asks, and no storage.
     """
 
     key: str
@@ -141,3 +150,4 @@ class Way:
     lines: Callable[[ShareFacts], str]
     applies: Callable[[ShareFacts], bool] = always
     opens_with: Opener = "header"
+    sends_token: bool = False

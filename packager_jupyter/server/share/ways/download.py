@@ -16,7 +16,10 @@ GROUP = "Download"
 
 def _packager(facts: ShareFacts) -> str:
     password = 'PACKAGER_SHARE_PASSWORD="$PASSWORD" ' if facts.is_locked else ""
-    return f"{facts.ask}{password}packager get {facts.shell()} {facts.folder}"
+    line = f"{password}packager get {facts.shell()} {facts.folder}"
+    if facts.wants_token:
+        return f"{facts.ask}printf '%s\\n' \"$TOKEN\" | {line} --token-stdin"
+    return facts.ask + line
 
 
 def _wget(facts: ShareFacts) -> str:
@@ -100,11 +103,33 @@ DOWNLOAD_WAYS = (
         "packager",
         "Every file, resuming, with its checksums verified (pip install packager_jupyter).",
         _packager,
+        sends_token=True,
     ),
-    Way("curl", GROUP, "curl", "One file.", _curl),
-    Way("curl-all", GROUP, "curl, all", "Every file, several at a time.", _curl_all),
-    Way("checksums", GROUP, "md5sum", "Verify what you have, where an MD5 is known.", _sums),
-    Way("zip", GROUP, "ZIP", "README, notebooks and a pointer for each file; no data.", _zip),
+    Way("curl", GROUP, "curl", "One file.", _curl, sends_token=True),
+    Way(
+        "curl-all",
+        GROUP,
+        "curl, all",
+        "Every file, several at a time.",
+        _curl_all,
+        sends_token=True,
+    ),
+    Way(
+        "checksums",
+        GROUP,
+        "md5sum",
+        "Verify what you have, where an MD5 is known.",
+        _sums,
+        sends_token=True,
+    ),
+    Way(
+        "zip",
+        GROUP,
+        "ZIP",
+        "README, notebooks and a pointer for each file; no data.",
+        _zip,
+        sends_token=True,
+    ),
     Way(
         "zip-all",
         GROUP,
@@ -112,5 +137,6 @@ DOWNLOAD_WAYS = (
         "A small package with all its data in one file.",
         _zip_all,
         applies=lambda facts: facts.files <= MAX_ENTRIES,
+        sends_token=True,
     ),
 )

@@ -76,7 +76,14 @@ STANDARD_WAYS = (
         _rocrate,
         opens_with="link",
     ),
-    Way("datacite", GROUP, "DataCite", "What a repository asks for before a DOI.", _datacite),
+    Way(
+        "datacite",
+        GROUP,
+        "DataCite",
+        "What a repository asks for before a DOI.",
+        _datacite,
+        sends_token=True,
+    ),
     Way(
         "bagit",
         GROUP,
