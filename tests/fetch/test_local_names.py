@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packager_jupyter.errors import BadInputError
@@ -78,6 +78,7 @@ def test_nothing_reaches_the_folder_of_our_own_state(is_blind):
     assert names("a/.packager") == "a/.packager"
 
 
+@settings(deadline=None)
 @given(PATHS)
 def test_no_two_paths_share_a_name_and_none_leaves_the_folder(paths):
     names = LocalNames(is_portable=True, is_blind=True)
