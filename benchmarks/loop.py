@@ -1,11 +1,18 @@
 """What stalls the event loop: how long small requests wait beside the server's heavy work.
 
-A real `packager serve` streams a ZIP and the signed addresses of `--size` pointers, checks wrong
-passwords, lists a bucket into a draft and sends a blob, one by one and all at once. A process of
-its own asks for `healthz` and for the redirect of a file in turn, a hundred times a second; the
-most that any of them waited bounds how long the loop stood still. The peer is a bare Tornado
-handler in a process whose other thread computes: what the interpreter lock and this machine do to
-it belongs to them. Needs the Debian package `curl`.
+A real `packager serve` (with `--jupyter` a Jupyter server with our extension) streams a ZIP and
+the signed addresses of `--size` pointers, checks wrong passwords, lists a bucket into a draft and
+sends a blob, one by one and all at once. A process of its own asks for `healthz` and for the
+redirect of a file in turn, a hundred times a second; the most that any of them waited bounds how
+long the loop stood still. The peer is a bare Tornado handler in a process whose other thread
+computes: what the interpreter lock and this machine do to it belongs to them.
+
+What a request waits for is the server or the machine. The last two columns leave the machine out:
+they say how much CPU time the server's process used, all its threads together, while a request
+waited. On a machine with nothing else to do no wait is longer than that, except for the network.
+
+`--folder` keeps what is made at first for the next run, or takes what one kept. Needs the Debian
+package `curl`.
 """
 
 from __future__ import annotations
@@ -60,18 +67,22 @@ START_TOKEN = "pkgr_start_benchmark"
 
 @dataclass(frozen=True)
 class Waits:
-    """How long the requests took beside one kind of work, sorted, in ms; and how often it ran."""
+    """How long the requests took beside one kind of work, in ms; and how often it ran.
+
+    Both are sorted: by the clock, and what CPU time the server used meanwhile.
+    """
 
     took_ms: list[float]
+    used_ms: list[float]
     runs: int
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
         count = len(self.took_ms)
-        middle, high = self.took_ms[count // 2], self.took_ms[min(count - 1, count * 99 // 100)]
+        middle, at = self.took_ms[count // 2], min(count - 1, count * 99 // 100)
         return (
-            f"| {name} | {self.runs} | {count:,} | {middle:.1f} | {high:.1f} "
-            f"| {self.took_ms[-1]:.1f} |"
+            f"| {name} | {self.runs} | {count:,} | {middle:.1f} | {self.took_ms[at]:.1f} "
+            f"| {self.took_ms[-1]:.1f} | {self.used_ms[at]:.1f} | {self.used_ms[-1]:.1f} |"
         )
 
 
@@ -80,6 +91,7 @@ class World:
     """A running server and what is asked of it."""
 
     url: str
+    pid: int
     open_path: str
     locked_path: str
     blob_token: str
@@ -123,16 +135,15 @@ class World:
                 raise SystemExit(f"listing ends as {job}")
 
 
-def make_world(folder: Path, size: int, replayed: str) -> tuple[str, str, str]:
-    """Fill a data folder; return the paths of two shares and a token that may push."""
-    settings = Settings(data_dir=str(folder / "packager-data"), root_dir=str(folder))
+def make_world(folder: Path, size: int) -> tuple[str, str, str]:
+    """Fill a data folder, unless one is there; return the paths of two shares and a push token."""
+    kept = folder / f"world-{size}.json"
+    if kept.exists():
+        open_path, locked_path, token = json.loads(kept.read_text())
+        return open_path, locked_path, token
     stored = CredentialRef("stored")
-    with Services.open(settings) as services:
+    with Services.open(settings_of(folder)) as services:
         services.sources.add("lake", "s3://bucket/raw", secret=SECRET, credential=stored)
-        options = SourceOptions(endpoint_url=f"{replayed}/ASCII", path_style=True)
-        services.sources.add(
-            "replayed", "s3://data", secret=SECRET, credential=stored, options=options
-        )
         services.packages.create("listed")
         draft = services.packages.create("many")
         index = PointerIndex(draft.folder / ".packager" / "pointers.sqlite")
@@ -144,7 +155,26 @@ def make_world(folder: Path, size: int, replayed: str) -> tuple[str, str, str]:
             for password in (None, "a right password")
         ]
         token = services.tokens.create("bench", scopes=("oci/bench/*:publish",)).secret
-    return f"s/{shares[0].segment}/", f"s/{shares[1].segment}/", token
+    found = (f"s/{shares[0].segment}/", f"s/{shares[1].segment}/", token)
+    kept.write_text(json.dumps(found))
+    return found
+
+
+def connect(folder: Path, replayed: str) -> None:
+    """Let the source that is listed be the server that replays."""
+    stored = CredentialRef("stored")
+    options = SourceOptions(endpoint_url=f"{replayed}/ASCII", path_style=True)
+    with Services.open(settings_of(folder)) as services:
+        if "replayed" in {one.name for one in services.sources.specs()}:
+            services.sources.remove("replayed")
+        services.sources.add(
+            "replayed", "s3://data", secret=SECRET, credential=stored, options=options
+        )
+
+
+def settings_of(folder: Path) -> Settings:
+    """Return the settings on the folder."""
+    return Settings(data_dir=str(folder / "packager-data"), root_dir=str(folder))
 
 
 def pointers(count: int) -> Iterator[Pointer]:
@@ -178,19 +208,34 @@ def push(url: str, token: str, folder: Path, mebibytes: int) -> str:
     return f"{BLOB}{name}"
 
 
-def start(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start `packager serve`, which lets a password be guessed as often as we like."""
+def start(folder: Path, *, in_jupyter: bool) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server that lets a password be guessed as often as we like."""
     config = folder / "config"
-    config.mkdir()
-    (config / "jupyter_packager_config.json").write_text(
-        json.dumps({"Settings": {"password_attempts": 10**9}})
-    )
+    config.mkdir(exist_ok=True)
+    own = {"password_attempts": 10**9}
     [port] = free_ports(1)
-    command = [sys.executable, "-m", "packager_jupyter.cli", "serve", "--port", str(port)]
-    command += ["--data-dir", str(folder / "packager-data"), "--root-dir", str(folder)]
     env = {**os.environ, "JUPYTER_CONFIG_DIR": str(config), "PACKAGER_TOKEN": START_TOKEN}
-    process = servers.start("packager", command, port, folder=folder, env=env)
-    return process, f"http://127.0.0.1:{port}/"
+    data, root = str(folder / "packager-data"), str(folder)
+    (config / "jupyter_packager_config.json").write_text(json.dumps({"Settings": own}))
+    if not in_jupyter:
+        command = [sys.executable, "-m", "packager_jupyter.cli", "serve", "--port", str(port)]
+        command += ["--data-dir", data, "--root-dir", root]
+        process = servers.start("packager", command, port, folder=folder, env=env)
+        return process, f"http://127.0.0.1:{port}/"
+    jupyter = {
+        "ServerApp": {
+            "jpserver_extensions": {"packager_jupyter": True},
+            "allow_root": True,
+            "root_dir": root,
+        },
+        "IdentityProvider": {"token": START_TOKEN},
+        "Settings": {**own, "data_dir": data, "root_dir": root},
+    }
+    (config / "jupyter_server_config.json").write_text(json.dumps(jupyter))
+    command = [sys.executable, "-m", "jupyter_server", "--no-browser", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    process = servers.start("jupyter", command, port, folder=folder, env=env)
+    return process, f"http://127.0.0.1:{port}/packager/"
 
 
 def compute_beside_hello(pipe: Connection, *, has_thread: bool) -> None:
@@ -212,7 +257,7 @@ def compute_beside_hello(pipe: Connection, *, has_thread: bool) -> None:
 
 
 @contextlib.contextmanager
-def bare_tornado(*, has_thread: bool) -> Iterator[str]:
+def bare_tornado(*, has_thread: bool) -> Iterator[tuple[str, int]]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(
@@ -222,38 +267,48 @@ def bare_tornado(*, has_thread: bool) -> Iterator[str]:
         daemon=True,
     )
     process.start()
-    yield f"http://127.0.0.1:{ours.recv()}/"
+    yield f"http://127.0.0.1:{ours.recv()}/", process.pid or 0
     process.terminate()
     process.join()
 
 
-def probe(url: str, paths: list[str], statuses: list[int], pipe: Connection) -> None:
+def cpu_clock(pid: int) -> int:
+    """Return the clock of all CPU time that a process uses; see clock_getcpuclockid(3), Linux."""
+    return (~pid << 3) | 2
+
+
+def probe(url: str, pid: int, paths: list[str], statuses: list[int], pipe: Connection) -> None:
     """Ask in turn, over one connection, until the other end says stop; send what each took."""
+    clock = cpu_clock(pid)
     address = httpx.URL(url)
     connection = http.client.HTTPConnection(address.host, address.port, timeout=600)
     took_ms: list[float] = []
+    used_ms: list[float] = []
 
-    def ask(number: int) -> float:
+    def ask(number: int) -> tuple[float, float]:
         which = number % len(paths)
-        begun = time.perf_counter()
-        connection.request("GET", f"/{paths[which]}")
+        used, begun = time.clock_gettime(clock), time.perf_counter()
+        connection.request("GET", f"{address.path}{paths[which]}")
         answer = connection.getresponse()
         answer.read()
-        spent = time.perf_counter() - begun
+        spent, used = time.perf_counter() - begun, time.clock_gettime(clock) - used
         if answer.status != statuses[which]:
             raise SystemExit(f"{paths[which]} is answered {answer.status}")
-        return spent
+        return spent, used
 
     for number in range(2 * len(paths)):
         ask(number)  # connects, and opens what is opened once
     pipe.send("ready")
     while not pipe.poll(EVERY_S):
-        took_ms.append(ask(len(took_ms)) * 1e3)
-    pipe.send(sorted(took_ms))
+        spent, used = ask(len(took_ms))
+        took_ms.append(spent * 1e3)
+        used_ms.append(used * 1e3)
+    pipe.send((sorted(took_ms), sorted(used_ms)))
 
 
 def measure(
     url: str,
+    pid: int,
     paths: dict[str, int],
     work: list[Callable[[threading.Event], None]],
     seconds: float,
@@ -261,7 +316,7 @@ def measure(
     """Repeat each piece of `work` for so many seconds, at least once, and ask beside it."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    arguments = (url, list(paths), list(paths.values()), there)
+    arguments = (url, pid, list(paths), list(paths.values()), there)
     asking = context.Process(target=probe, args=arguments, daemon=True)
     asking.start()
     there.close()  # so that a probe that dies is noticed
@@ -282,9 +337,9 @@ def measure(
         runs = sum(threads.map(repeat, work))
     timer.join()
     here.send("stop")
-    took_ms = here.recv()
+    took_ms, used_ms = here.recv()
     asking.join()
-    return Waits(took_ms, runs)
+    return Waits(took_ms, used_ms, runs)
 
 
 def show(world: World, seconds: float, only: str | None) -> None:
@@ -298,16 +353,18 @@ def show(world: World, seconds: float, only: str | None) -> None:
         "signed addresses, text": [world.urls],
         "blob": [world.blob],
     }
+    if not world.blob_path:
+        del cases["blob"]
     cases["all at once"] = [piece for pieces in cases.values() for piece in pieces]
     print("\n### Other requests, in ms\n")
-    print("| beside | runs | requests | median | p99 | most |")
-    print("| --- | --: | --: | --: | --: | --: |")
+    print("| beside | runs | requests | median | p99 | most | p99, CPU | most, CPU |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --: |")
     for name, has_thread in (("bare Tornado", False), ("bare Tornado, a thread computes", True)):
-        with bare_tornado(has_thread=has_thread) as url:
-            print(measure(url, {"": 200}, [], seconds).row(name), flush=True)
+        with bare_tornado(has_thread=has_thread) as (url, pid):
+            print(measure(url, pid, {"": 200}, [], seconds).row(name), flush=True)
     for name, work in cases.items():
         if only is None or only in name:
-            print(measure(world.url, paths, work, seconds).row(name), flush=True)
+            print(measure(world.url, world.pid, paths, work, seconds).row(name), flush=True)
 
 
 def main() -> None:
@@ -319,19 +376,26 @@ def main() -> None:
     parser.add_argument("--blob", type=int, default=1024, help="MiB of the blob, default 1024")
     parser.add_argument("--seconds", type=float, default=5, help="of each case at least, default 5")
     parser.add_argument("--only", help="cases of ours whose name holds this")
+    parser.add_argument("--folder", type=Path, help="where what is made stays for the next run")
+    parser.add_argument("--jupyter", action="store_true", help="inside a Jupyter server")
     options = parser.parse_args()
     print(", ".join(machine().values()))
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="packager-loop-")))
+        folder = options.folder
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="packager-loop-")))
+        folder.mkdir(exist_ok=True)
         count = max(1, min(options.size, LISTED) // listing.S3_PAGE)
         pages = {"ASCII": [listing.s3_page("ASCII", number) for number in range(count)]}
         replayed = listing.replay(pages, {"ASCII": count})
-        open_path, locked_path, token = make_world(folder, options.size, replayed)
-        process, url = start(folder)
+        open_path, locked_path, token = make_world(folder, options.size)
+        connect(folder, replayed)
+        process, url = start(folder, in_jupyter=options.jupyter)
         stack.callback(process.wait, 60)
         stack.callback(process.terminate)
-        blob_path = push(url, token, folder, options.blob)
-        world = World(url, open_path, locked_path, token, blob_path)
+        # Inside Jupyter a stranger may not push.
+        blob_path = "" if options.jupyter else push(url, token, folder, options.blob)
+        world = World(url, process.pid, open_path, locked_path, token, blob_path)
         show(world, options.seconds, options.only)
         print(f"\npeak memory of the server {peak_bytes([process.pid]) / MIB:,.0f} MiB")
 

@@ -44,6 +44,7 @@ _find_reference = re.compile(r"&(?:#(\d+)|#x([0-9A-Fa-f]+)|(amp|lt|gt|quot|apos)
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 # One for all, as no listing reports checksums: a dict for each of ten million rows is a gigabyte.
 _NO_CHECKSUMS: Mapping[str, str] = {}
+_PIECE_CHARS = 32 * 1024
 _S3_NAMESPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 
 
@@ -125,7 +126,7 @@ def parse_listing(body: bytes, *, prefix: str = "", cut: int = 0) -> ListingPage
 
 def _parse_usual(text: str, prefix: str, cut: int) -> ListingPage | None:
     """Return the page when one expression accounts for all of it, else None."""
-    contents = _find_contents(text)
+    contents = _all_contents(text)
     prefixes = _find_prefixes(text)
     if len(contents) != text.count("<Contents") or len(prefixes) != text.count("<CommonPrefixes"):
         return None
@@ -150,6 +151,15 @@ def _parse_usual(text: str, prefix: str, cut: int) -> ListingPage | None:
     return ListingPage(
         entries, _token(_leaf(frame, "IsTruncated"), _leaf(frame, "NextContinuationToken"))
     )
+
+
+def _all_contents(text: str) -> list[tuple[str, ...]]:
+    """Return what `_find_contents` finds, in pieces: all other threads stand still for each."""
+    found, start = [], 0
+    while (end := text.find("<Contents>", start + _PIECE_CHARS)) >= 0:
+        found += _find_contents(text, start, end)
+        start = end
+    return found + _find_contents(text, start)
 
 
 def _leaf(frame: str, name: str) -> str | None:

@@ -40,6 +40,21 @@ def parse(request, monkeypatch):
     return parse_listing
 
 
+def test_a_long_page_is_read_in_pieces_that_lose_nothing(parse, monkeypatch):
+    lengths = []
+    find = s3_listing._find_contents
+
+    def told(text, start, end=2**31):
+        lengths.append(min(end, len(text)) - start)
+        return find(text, start, end)
+
+    monkeypatch.setattr(s3_listing, "_find_contents", told)
+    items = [ONE.replace("<Key>a", f"<Key>{n:0{n % 90 + 3}}") for n in range(1000)]
+    page = parse(listing("".join(items)))
+    assert [one.key for one in page.entries] == [f"{n:0{n % 90 + 3}}" for n in range(1000)]
+    assert not lengths or max(lengths) < 34 * 1024 < sum(lengths)
+
+
 @pytest.mark.parametrize(
     "item",
     [
