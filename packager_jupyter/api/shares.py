@@ -9,7 +9,7 @@ from packager_jupyter.shares.audience import ANYONE, WITHOUT_HOST
 from packager_jupyter.shares.audit import MAX_ROWS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from packager_jupyter.api.shapes.shares import NewShare
     from packager_jupyter.services import Services
@@ -53,16 +53,19 @@ def create_share(
     return shown_once(created, public_url=public_url)
 
 
-def prepare_share(services: Services, new: NewShare) -> None:
-    """Build the index of what was shared, if there is none yet: some seconds for a million files.
+def prepare_share(
+    services: Services, package: str, version: str | None, paths: Sequence[str]
+) -> None:
+    """Count and build what the first visitors would wait for: some seconds for a million files.
 
     Raises
     ------
     PackagerError
         The version is gone or cannot be read.
     """
-    paths = new.paths or ()
-    services.packages.version(new.package, new.version or LATEST, paths=paths).page(limit=1)
+    found = services.packages.version(package, version or LATEST, paths=paths)
+    found.prepare()
+    found.outline()
 
 
 def change_share(

@@ -6,6 +6,7 @@ A password comes from standard input or is asked for; it never stands on the com
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ import click
 from packager_jupyter.cli.base import SessionCommand, SessionGroup, page_options, pass_session
 from packager_jupyter.cli.output import printable, utc_minute, utc_second
 from packager_jupyter.cli.values import MOMENT, PACKAGE_REF
-from packager_jupyter.errors import BadInputError
+from packager_jupyter.errors import BadInputError, PackagerError
 
 if TYPE_CHECKING:
     from packager_jupyter.cli.base import Session
@@ -97,6 +98,7 @@ def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **optio
     the capability link, which opens the share without asking and is what tools need. Keep that
     one as you keep the password.
     """
+    from packager_jupyter.api.shares import prepare_share
     from packager_jupyter.cli import addresses
     from packager_jupyter.server.auth import local_owner
 
@@ -111,6 +113,9 @@ def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **optio
     )
     session.audit("share.create", created.share.id)
     _show_links(session, created, base_url)
+    # The link stands; the first visitor of a million files should not wait for this.
+    with suppress(PackagerError):  # what is wrong with the version, its page will say
+        prepare_share(session.services, ref.name, ref.version, created.share.paths)
 
 
 def _show_links(session: Session, created: CreatedShare, base_url: str | None) -> None:

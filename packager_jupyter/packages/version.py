@@ -79,6 +79,7 @@ class VersionIndex:
         self._facts = facts
         self.path = index_path(folder, name or facts.fingerprint)
         self._index = PointerIndex(self.path, is_draft=False)
+        self._read_bytes = 0
 
     @property
     def exists(self) -> bool:
@@ -111,6 +112,11 @@ class VersionIndex:
             if not self.exists:
                 sweep_temp(folder)
                 self.build()
+
+    @property
+    def progress(self) -> float:
+        """Which part of the list was read by `build`: 0 to 1."""
+        return self._read_bytes / max(1, self._facts.layer.size_bytes)
 
     def build(self) -> None:
         """Make the index from the list in the store, whole or not at all."""
@@ -181,7 +187,10 @@ class VersionIndex:
 
     def list_bytes(self) -> Iterator[bytes]:
         """Yield the compressed list from the store."""
-        return self._oci.read_blob(self._repo, self._facts.layer.digest)
+        self._read_bytes = 0
+        for chunk in self._oci.read_blob(self._repo, self._facts.layer.digest):
+            self._read_bytes += len(chunk)
+            yield chunk
 
     def close(self) -> None:
         """Release the connections."""
@@ -236,6 +245,26 @@ class Version:
     def is_part(self) -> bool:
         """Whether this is a part of a version (see `packages.part`), with a digest of its own."""
         return self._record.unmatched is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its index is there, so that no question takes long."""
+        return self._index.exists
+
+    @property
+    def progress(self) -> float:
+        """How far `prepare` is: 0 to 1."""
+        return self._index.progress
+
+    def prepare(self) -> None:
+        """Build the index unless it is there: some seconds for a million files.
+
+        Raises
+        ------
+        StoreCorruptError
+            The version's list is damaged.
+        """
+        self._index.ensure()
 
     def metadata(self) -> Metadata:
         """See `Contents.metadata`."""

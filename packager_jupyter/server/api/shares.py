@@ -46,7 +46,9 @@ class SharesHandler(ApiHandler):
         self.write_json(created, status=201)
         # The owner has the answer; the first visitor of a million files should not wait for this.
         with suppress(PackagerError):  # what is wrong with the version, its page will say
-            await self.call(api.prepare_share, self.services, new)
+            await self.call(
+                api.prepare_share, self.services, new.package, new.version, new.paths or ()
+            )
 
 
 class ShareHandler(ApiHandler):

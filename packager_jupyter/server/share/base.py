@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from packager_jupyter.errors import (
     BadInputError,
+    BusyError,
     PackagerError,
     PasswordRequiredError,
     ShareNotFoundError,
@@ -44,6 +45,10 @@ NO_TICKET = "-"
 ALLOWED_HEADERS = f"Range, If-Range, If-None-Match, If-Modified-Since, Content-Type, {SHARE_HEADER}"
 PREFLIGHT_S = 600
 BAD_REQUEST = 400
+PATIENCE_S = 2.0
+"""How long a browser waits for an index that is being built before it is told so; tools wait."""
+
+PREPARING_S = 3
 _HOST = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]_")
 
 
@@ -56,6 +61,7 @@ class ShareHandler(PackagerHandler):
     segment = ""
     was_wrong = False
     _is_noted = False
+    _is_preparing = False
 
     # -- finding and opening ----------------------------------------------------------------------
 
@@ -186,12 +192,41 @@ class ShareHandler(PackagerHandler):
         found = memory.get(key)
         if found is not None:
             return found
-        return await memory.load(key, lambda: self.version_of(share, share.version or "latest"))
+        loading = memory.load(key, lambda: self.version_of(share, share.version or "latest"))
+        if not self.wants_page:
+            return await loading
+        try:
+            return await asyncio.wait_for(loading, PATIENCE_S)
+        except TimeoutError:
+            self._is_preparing = True
+            raise self._preparing(share) from None
 
     async def version_of(self, share: Share, ref: str) -> Version:
-        """Return another version of what `share` shares, under the same path filter."""
+        """Return another version of what `share` shares, under the same path filter.
+
+        Its index is there: one that comes from another host's registry gets it now, in one thread
+        for all who wait.
+        """
         packages = self.services.packages
-        return await self.call(packages.version, share.package, ref, paths=share.paths)
+        version = await self.call(packages.version, share.package, ref, paths=share.paths)
+        if not version.is_ready:
+            preparing, (_, key) = self.state.preparing, self.state.versions_of(share)
+            preparing[key] = version
+            try:
+                await self.call(version.prepare)
+            finally:
+                preparing.pop(key, None)
+        return version
+
+    def _preparing(self, share: Share) -> BusyError:
+        _, key = self.state.versions_of(share)
+        version = self.state.preparing.get(key)
+        done = "" if version is None else f", {version.progress:.0%} done"
+        return BusyError(
+            f"This share is being prepared{done}.",
+            remedy="This page asks again by itself. It happens once for each version.",
+            retry_after_s=PREPARING_S,
+        )
 
     def count_use(self, share: Share) -> Awaitable[None] | None:
         """Count one hand-out; await what this returns when it returns something.
@@ -329,6 +364,8 @@ class ShareHandler(PackagerHandler):
             scheme = "Form" if self.wants_page else "Basic"
             charset = ', charset="UTF-8"' if scheme == "Basic" else ""
             self.set_header("WWW-Authenticate", f'{scheme} realm="share"{charset}')
+        if self._is_preparing:
+            self.set_header("Refresh", str(PREPARING_S))
         if not self.wants_page:
             super().render_failure(failure)
         elif code == PasswordRequiredError.code and self.share is not None:

@@ -47,6 +47,8 @@ class ShareState:
     def __init__(self) -> None:
         self.latest: Memory[Version] = Memory(256, life_s=LATEST_S)
         self.pinned: Memory[Version] = Memory(1024, life_s=PINNED_S)
+        # Versions whose indexes are being built, by what they are remembered under.
+        self.preparing: dict[Hashable, Version] = {}
         self.pointers: Memory[Pointer] = Memory(REMEMBERED)
         self.pointers_ahead = ReadAhead(self.pointers)
         self.entries: Memory[Entry] = Memory(REMEMBERED, life_s=STAT_S)

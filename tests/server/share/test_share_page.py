@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urljoin
@@ -13,6 +14,7 @@ import html5lib
 import pytest
 
 from packager_jupyter.packages import index_filter
+from packager_jupyter.packages.rebuild import build_index
 from packager_jupyter.server.share import page
 from packager_jupyter.server.share.page import author_of
 from packager_jupyter.server.share.pages import human_bytes, remaining, visible
@@ -166,15 +168,46 @@ async def test_folders_sort_filter_and_page(alone):
 async def test_who_shares_leaves_no_work_to_the_first_visitor(ocean):
     services = ocean.host.services
     cache = Path(services.settings.data_dir) / "cache" / "pointers"
-    for path in cache.glob("*.sqlite*"):
+    for path in [*cache.glob("*.sqlite*"), *cache.glob("*.outline")]:
         path.unlink()
     answer = await ocean.host.fetch("POST", "api/v1/shares", {"package": "ocean-2024"})
     assert answer.code == 201
     for _ in range(200):
-        if list(cache.glob("*.sqlite")):
+        if list(cache.glob("*.outline")):
             break
         await asyncio.sleep(0.05)
     assert list(cache.glob("*.sqlite"))
+    assert list(cache.glob("*.outline"))
+
+
+async def test_a_page_whose_index_is_missing_says_how_far_it_is(alone, monkeypatch):
+    services = alone.host.services
+    cache = Path(services.settings.data_dir) / "cache" / "pointers"
+    for path in cache.glob("*.sqlite*"):
+        path.unlink()
+    segment, may_build, built = alone.share().segment, threading.Event(), []
+
+    def slow(target, blocks, **options):
+        built.append(target)
+        found = list(blocks)
+        may_build.wait(30)
+        build_index(target, found, **options)
+
+    monkeypatch.setattr("packager_jupyter.packages.version.build_index", slow)
+    monkeypatch.setattr("packager_jupyter.server.share.base.PATIENCE_S", 0.3)
+    waiting = asyncio.ensure_future(alone.get(segment, "files/top.bin"))
+    # More than there are threads: who waits takes none from the others.
+    pages = await asyncio.gather(*(alone.get(segment, **BROWSER) for _ in range(20)))
+    for answer in pages:
+        assert (answer.code, answer.headers["Retry-After"]) == (503, "3")
+        assert answer.headers["Refresh"] == "3"
+        assert "This share is being prepared, 100% done." in text_of(parse(answer))
+    assert (await alone.host.fetch("GET", "healthz")).code == 200
+    assert not waiting.done()
+    may_build.set()
+    assert (await waiting).code == 307
+    assert (await alone.get(segment, **BROWSER)).code == 200
+    assert len(built) == 1
 
 
 async def test_a_filter_looks_on_until_it_finds_something(alone, monkeypatch):
