@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from packager_jupyter.errors import BusyError, CancelledError, NotFoundError, PackagerError
 from packager_jupyter.server.failures import failure_of
+from packager_jupyter.server.turns import working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -209,7 +210,8 @@ class JobTable:
     def _run(self, job: Job, work: Work) -> None:
         try:
             job.report(0, 0)  # cancelled while it waited
-            result = work(job.report)
+            with working:
+                result = work(job.report)
         except CancelledError as error:
             self._end(job, "cancelled", error=error.to_json())
         except PackagerError as error:

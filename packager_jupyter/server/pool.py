@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from packager_jupyter.errors import BusyError
+from packager_jupyter.server.turns import working
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +62,7 @@ class BoundedPool:
                 remedy="Try again in a few seconds.",
                 retry_after_s=2,
             )
-        future = self._threads.submit(partial(function, *args, **kwargs))
+        future = self._threads.submit(_work, partial(function, *args, **kwargs))
         # Freed when the call ends, not when the caller stops waiting for it.
         future.add_done_callback(lambda _: self._free.release())
         return await asyncio.wrap_future(future)
@@ -69,3 +70,8 @@ class BoundedPool:
     def close(self) -> None:
         """Drop what still waits; what runs ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _work(function: Callable[[], T]) -> T:
+    with working:
+        return function()

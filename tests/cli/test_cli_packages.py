@@ -222,3 +222,20 @@ def test_a_picture_is_written(lake, tmp_path):
     lake.fails("plot", "p", "-o", str(tmp_path / "p.gif"), code=2)
     lake.fails("plot", "p@9", "-o", str(tmp_path / "q.png"))
     assert not (tmp_path / "q.png").exists()
+
+
+def test_who_shares_leaves_no_work_to_the_first_visitor(cli, tmp_path):
+    storage = tmp_path / "storage"
+    storage.mkdir()
+    (storage / "a.csv").write_bytes(b"x,y\n")
+    cli.ok("source", "add", "lake", storage.as_uri())
+    cli.ok("new", "p")
+    cli.ok("add", "p", "lake:")
+    cli.ok("publish", "p")
+    cache = cli.data_dir / "cache" / "pointers"
+    (index,) = cache.glob("*.sqlite")
+    index.unlink()
+    assert not list(cache.glob("*.outline"))
+    cli.ok("share", "p")
+    assert index.exists()
+    assert len(list(cache.glob("*.outline"))) == 1

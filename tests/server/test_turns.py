@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from packager_jupyter.server.turns import SWITCH_S, short_turns
+from packager_jupyter.server.jobs import JobTable
+from packager_jupyter.server.pool import BoundedPool
+from packager_jupyter.server.turns import SWITCH_S, ShortWhile, short_turns
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -63,3 +67,51 @@ def test_a_failure_takes_it_back():
     with pytest.raises(OSError):  # noqa: PT011  # its own
         fail()
     assert (sys.getswitchinterval(), gc.get_freeze_count()) == (before_s, frozen)
+
+
+async def test_turns_are_short_while_a_thread_works_and_only_then():
+    before_s = sys.getswitchinterval()
+    assert before_s > 2 * SWITCH_S
+    short = pytest.approx(SWITCH_S)
+    pool, jobs, may_end = BoundedPool(workers=2), JobTable(), threading.Event()
+    try:
+        slow = asyncio.ensure_future(pool.run(may_end.wait, 30))
+        assert await pool.run(sys.getswitchinterval) == short
+        assert sys.getswitchinterval() == short, "another thread still works"
+        may_end.set()
+        await slow
+        found, has_ended = [], asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def look(_report):
+            found.append(sys.getswitchinterval())
+            loop.call_soon_threadsafe(has_ended.set)
+            return {}
+
+        jobs.start("look", subject="x", owner="me", work=look)
+        await asyncio.wait_for(has_ended.wait(), 30)
+        assert found == [short]
+        for _ in range(500):
+            if sys.getswitchinterval() == before_s:
+                break
+            await asyncio.sleep(0.01)
+        assert sys.getswitchinterval() == before_s
+    finally:
+        may_end.set()
+        pool.close()
+        jobs.close()
+
+
+def test_an_interval_that_others_set_stays():
+    before_s = sys.getswitchinterval()
+    turns = ShortWhile()
+    try:
+        with turns:
+            sys.setswitchinterval(0.002)
+        assert sys.getswitchinterval() == pytest.approx(0.002)
+        sys.setswitchinterval(SWITCH_S / 2)
+        with turns, turns:
+            assert sys.getswitchinterval() == pytest.approx(SWITCH_S / 2)
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S / 2)
+    finally:
+        sys.setswitchinterval(before_s)
