@@ -25,6 +25,7 @@ from packager_jupyter.server.share.recipes import ShareFacts, recipes
 
 if TYPE_CHECKING:
     from packager_jupyter.packages.index_query import PointerPage, SortName
+    from packager_jupyter.packages.kept import Kept
     from packager_jupyter.packages.version import Version
     from packager_jupyter.server.share.recipes import RecipeGroup
     from packager_jupyter.shares.model import Share
@@ -140,7 +141,7 @@ class PageHandler(ShareHandler):
             "page": page,
             "folder_totals": version.totals(listing.path) if listing.path else totals,
             "about": self._about(share, version, share_url, created_s),
-            "recipes": _recipes(share, version, share_url),
+            "recipes": _recipes(share, version, share_url, self.state.examples),
             "needs_password": share.needs_password,
             "needs_token": not share.audience.is_anyone,
             "quote": quote,
@@ -239,8 +240,10 @@ def author_of(text: str) -> tuple[str, str | None]:
     return name or text, found[0] if found else None
 
 
-def _recipes(share: Share, version: Version, share_url: str) -> list[RecipeGroup]:
-    examples = _examples(version)
+def _recipes(
+    share: Share, version: Version, share_url: str, known: Kept[tuple[str, ...]]
+) -> list[RecipeGroup]:
+    examples = known.get(f"{version.name} {version.digest}", lambda: _examples(version))
     if not examples:
         return []
     facts = ShareFacts(

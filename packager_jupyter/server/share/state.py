@@ -11,6 +11,7 @@ import secrets
 from typing import TYPE_CHECKING, Any, cast
 
 from packager_jupyter.exports.footprint_reading import FootprintReader
+from packager_jupyter.packages.kept import Kept
 from packager_jupyter.server.share.ahead import ReadAhead
 from packager_jupyter.server.share.gitserve import UploadPacks
 from packager_jupyter.server.share.memory import Memory
@@ -61,6 +62,8 @@ class ShareState:
         # Who is being sent an archive with content.
         self.content_zips: set[object] = set()
         self.texts: Memory[str] = Memory(64)
+        # Paths of some files, for lines to copy; read in threads.
+        self.examples: Kept[tuple[str, ...]] = Kept(64)
         self.previews: Memory[Preview] = Memory(32)
         self.previewing = Turns(PREVIEWS_AT_ONCE, waiting=PREVIEWS_WAITING, what="previews")
         # The reader remembers what it read; this, what one client's requests in a row are told.

@@ -15,6 +15,7 @@ import pytest
 
 from packager_jupyter.packages import index_filter
 from packager_jupyter.packages.rebuild import build_index
+from packager_jupyter.packages.version import Version
 from packager_jupyter.server.share import page
 from packager_jupyter.server.share.page import author_of
 from packager_jupyter.server.share.pages import human_bytes, remaining, visible
@@ -208,6 +209,28 @@ async def test_a_page_whose_index_is_missing_says_how_far_it_is(alone, monkeypat
     assert (await waiting).code == 307
     assert (await alone.get(segment, **BROWSER)).code == 200
     assert len(built) == 1
+
+
+async def test_examples_are_read_once_for_each_version(alone, monkeypatch):
+    reads, iter_pointers = [], Version.iter_pointers
+
+    def counted(self):
+        reads.append(self.version)
+        return iter_pointers(self)
+
+    monkeypatch.setattr(Version, "iter_pointers", counted)
+    segment = alone.share().segment
+    for _ in range(3):
+        assert (await alone.get(segment, **BROWSER)).code == 200
+    assert len(reads) == 1
+    fill(alone.folder, {"a-new/first.bin": b"x"})
+    draft = alone.host.services.packages.draft("ocean-2024")
+    draft.add("lake", ["a-new/"])
+    draft.publish("3", now_s=int(time.time()))
+    newer = alone.host.services.shares.create("ocean-2024", version="3", owner="somebody")
+    answer = await alone.get(newer.segment, **BROWSER)
+    assert b"files/a-new/first.bin" in answer.body
+    assert reads[1:] == ["3"]
 
 
 async def test_a_filter_looks_on_until_it_finds_something(alone, monkeypatch):
