@@ -73,9 +73,16 @@ async def test_turns_are_short_while_a_thread_works_and_only_then():
     before_s = sys.getswitchinterval()
     assert before_s > 2 * SWITCH_S
     short = pytest.approx(SWITCH_S)
-    pool, jobs, may_end = BoundedPool(workers=2), JobTable(), threading.Event()
+    pool, jobs = BoundedPool(workers=2), JobTable()
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def work():
+        has_begun.set()
+        may_end.wait(30)
+
     try:
-        slow = asyncio.ensure_future(pool.run(may_end.wait, 30))
+        slow = asyncio.ensure_future(pool.run(work))
+        await pool.run(has_begun.wait, 30)
         assert await pool.run(sys.getswitchinterval) == short
         assert sys.getswitchinterval() == short, "another thread still works"
         may_end.set()
