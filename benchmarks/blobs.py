@@ -1,8 +1,11 @@
 """Large files: upload beside Tornado's buffered multipart, download beside nginx.
 
-curl sends and fetches; wall time, interleaved. Beside each download of ours another connection asks
-`healthz` all the time, and its 99th percentile is printed. `--size` is the file's MiB. Needs the
-Debian packages `curl` and `nginx-light`.
+curl sends and fetches; wall time and the server's CPU time, interleaved. The peer is measured
+twice: as it comes it leaves the file to the system's memory, and with ``fsync`` it promises what
+ours promises, that an acknowledged file survives a power loss. Beside each download of ours another
+connection asks `healthz` all the time, and its 99th percentile is printed. `--size` is the file's
+MiB, `--folder` where everything lies: on a memory file system the disk costs nobody anything. Needs
+the Debian packages `curl` and `nginx-light`.
 """
 
 from __future__ import annotations
@@ -37,19 +40,24 @@ if TYPE_CHECKING:
 
     from registry_servers import Index
 
+PEER = "Tornado's own multipart"
+DURABLE = f"{PEER}, fsync"
 BUFFERED = """
-import asyncio, hashlib, sys, tempfile
+import asyncio, hashlib, os, sys, tempfile
 from tornado import httpserver, web
 
 class Upload(web.RequestHandler):
-    def post(self):
+    def post(self, promise):
         [file] = self.request.files["content"]
-        with tempfile.TemporaryFile() as out:
+        with tempfile.TemporaryFile(dir=".") as out:
             out.write(file["body"])
+            if promise == "durable":
+                out.flush()
+                os.fsync(out.fileno())
         self.finish(hashlib.sha256(file["body"]).hexdigest())
 
 async def main():
-    app = web.Application([("/upload", Upload)])
+    app = web.Application([("/upload/(.*)", Upload)])
     server = httpserver.HTTPServer(app, max_buffer_size=2**34, max_body_size=2**34)
     server.listen(int(sys.argv[1]), "127.0.0.1")
     await asyncio.Event().wait()
@@ -156,33 +164,41 @@ def uploads(folder: Path, ours: Index, oci_token: str, size: int, rounds: int) -
     script = folder / "buffered.py"
     script.write_text(BUFFERED)
     command = [sys.executable, str(script), str(port)]
-    buffered = servers.start("buffered", command, port, folder=folder, env=dict(os.environ))
-    spent: dict[str, list[float]] = {}
+    process = servers.start("buffered", command, port, folder=folder, env=dict(os.environ))
+    url = f"http://127.0.0.1:{port}/upload"
+    buffered = servers.Index("buffered", url, process)
+    spent: dict[str, list[tuple[float, float]]] = {}
     before = resident_bytes(ours.pids())
     try:
         for number in range(rounds):
             file = make_wheel(folder, size, number)
-            content, url = f"content=@{file}", f"http://127.0.0.1:{port}/upload"
-            for name, send in (
-                ("Tornado's own multipart", lambda: curl("--form", content, url)),  # noqa: B023
-                ("package index, form", lambda: upload_form(ours, file)),  # noqa: B023
-                ("distribution API, PUT", lambda: upload_blob(ours, oci_token, file)),  # noqa: B023
+            content = f"content=@{file}"
+            for name, server, send in (
+                (PEER, buffered, lambda: curl("--form", content, f"{url}/cached")),  # noqa: B023
+                (DURABLE, buffered, lambda: curl("--form", content, f"{url}/durable")),  # noqa: B023
+                ("package index, form", ours, lambda: upload_form(ours, file)),  # noqa: B023
+                ("distribution API, PUT", ours, lambda: upload_blob(ours, oci_token, file)),  # noqa: B023
             ):
-                spent.setdefault(name, []).append(send())
+                cpu_s = server.cpu_s()
+                took_s = send()
+                spent.setdefault(name, []).append((took_s, server.cpu_s() - cpu_s))
                 os.sync()
             if number + 1 < rounds:
                 file.unlink()
-        theirs = peak_bytes([buffered.pid])
+        theirs = peak_bytes(buffered.pids())
     finally:
-        buffered.terminate()
-        buffered.wait(20)
-    base = next(iter(spent.values()))
-    print(f"\n### Upload of {size:,} MiB, wall\n\n| server | s | MB/s | faster by |\n"
-          "| --- | --: | --: | --: |")  # fmt: skip
+        buffered.stop()
+    print(f"\n### Upload of {size:,} MiB\n\n| server | wall, s | MB/s | faster by "
+          "| than it with fsync | CPU, s | less by |\n"
+          "| --- | --: | --: | --: | --: | --: | --: |")  # fmt: skip
     for name, values in spent.items():
-        ratio = statistics.median(a / b for a, b in zip(base, values, strict=True))
-        took = statistics.median(values)
-        print(f"| {name} | {took:.2f} | {size * 1.048576 / took:,.0f} | {ratio:.1f} |")
+        took_s, cpu_s = (statistics.median(pair[which] for pair in values) for which in (0, 1))
+        wall, durable, cpu = (
+            statistics.median(a[which] / b[which] for a, b in zip(spent[peer], values, strict=True))
+            for peer, which in ((PEER, 0), (DURABLE, 0), (PEER, 1))
+        )
+        print(f"| {name} | {took_s:.2f} | {size * 1.048576 / took_s:,.0f} | {wall:.1f} "
+              f"| {durable:.1f} | {cpu_s:.2f} | {cpu:.1f} |")  # fmt: skip
     grown = peak_bytes(ours.pids()) - before
     print(f"\npeak memory: ours {grown / 2**20:,.0f} MiB above its start, "
           f"Tornado's {theirs / 2**20:,.0f} MiB")  # fmt: skip
@@ -197,24 +213,30 @@ def downloads(ours: Index, static: Index, file: Path, size: int, rounds: int) ->
     plain = static.page.replace(
         f"simple/{servers.PROJECT}/", f"files/{servers.PROJECT}/{file.name}"
     )
-    spent: dict[str, list[float]] = {"nginx": [], "package index": []}
+    spent: dict[str, list[tuple[float, float]]] = {"nginx": [], "package index": []}
     waits = []
     for turn in range(rounds + 1):
-        took = {"nginx": curl("--output", os.devnull, plain)}
-        took["package index"] = curl("--output", os.devnull, "--header", auth, url)
+        for name, server, request in (
+            ("nginx", static, (plain,)),
+            ("package index", ours, ("--header", auth, url)),
+        ):
+            cpu_s = server.cpu_s()
+            took_s = curl("--output", os.devnull, *request)
+            if turn:
+                spent[name].append((took_s, server.cpu_s() - cpu_s))
         prober = Prober(f"{origin}/healthz")
         prober.start()
         curl("--output", os.devnull, "--header", auth, url)
         waits.append(prober.stop())
-        for server, seconds in took.items():
-            if turn:
-                spent[server].append(seconds)
-    print(f"\n### Download of {size:,} MiB, wall\n\n| server | s | MB/s | of nginx |\n"
-          "| --- | --: | --: | --: |")  # fmt: skip
-    for server, values in spent.items():
-        ratio = statistics.median(a / b for a, b in zip(spent["nginx"], values, strict=True))
-        took_s = statistics.median(values)
-        print(f"| {server} | {took_s:.2f} | {size * 1.048576 / took_s:,.0f} | {ratio:.2f} |")
+    print(f"\n### Download of {size:,} MiB\n\n| server | wall, s | MB/s | of nginx | CPU, s |\n"
+          "| --- | --: | --: | --: | --: |")  # fmt: skip
+    for name, values in spent.items():
+        took_s, cpu_s = (statistics.median(pair[which] for pair in values) for which in (0, 1))
+        ratio = statistics.median(
+            theirs[0] / mine[0] for theirs, mine in zip(spent["nginx"], values, strict=True)
+        )
+        rate = size * 1.048576 / took_s
+        print(f"| {name} | {took_s:.2f} | {rate:,.0f} | {ratio:.2f} | {cpu_s:.2f} |")
     print(f"\nhealthz beside a download: p99 {statistics.median(waits):.1f} ms")
 
 
@@ -224,8 +246,9 @@ def main() -> None:
     )
     parser.add_argument("--size", type=int, default=int(os.environ.get("BENCH_SIZE", "1024")))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where everything lies; default: TMPDIR")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="packager-blobs-"))
+    folder = Path(tempfile.mkdtemp(prefix="packager-blobs-", dir=options.folder))
     print(", ".join(machine().values()))
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMP_PREFIX = ".packager-tmp-"
+WRITEBACK_BYTES = 8 * 1024 * 1024
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 _NO_NAME = frozenset(
@@ -64,6 +65,30 @@ def explain_disk_full(what: str) -> Iterator[None]:
                 remedy="Nothing was changed. Free some space and try again.",
             ) from error
         raise
+
+
+class EarlyWriteback:
+    """Has the system write a growing file to its disk while more of it comes.
+
+    Otherwise a large file stays in memory until the ``fsync`` at its end, which then waits for all
+    of it. Only a hint: durable is what was synced.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._written = self._begun = 0
+
+    def wrote(self, size_bytes: int) -> None:
+        """Say that so much more was written; blocks while the disk has too much to do."""
+        self._written += size_bytes
+        # One step behind: the last bytes may still be in Python's buffer.
+        while self._written - self._begun >= 2 * WRITEBACK_BYTES:
+            with contextlib.suppress(OSError):
+                # Linux begins to write what it is to forget and has not written yet.
+                os.posix_fadvise(
+                    self._file.fileno(), self._begun, WRITEBACK_BYTES, os.POSIX_FADV_DONTNEED
+                )
+            self._begun += WRITEBACK_BYTES
 
 
 class TempFile:

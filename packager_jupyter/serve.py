@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 from tornado import web
 from tornado.httpserver import HTTPServer
+from tornado.iostream import SSLIOStream
 from tornado.netutil import bind_sockets
 
 from packager_jupyter.api.owner import local_owner
@@ -29,6 +30,7 @@ from packager_jupyter.server import logs
 from packager_jupyter.server.base import FORM_BYTES, PackagerHandler
 from packager_jupyter.server.context import ServerContext, settings_for
 from packager_jupyter.server.mount import mount_by_folder, plain_class
+from packager_jupyter.server.plain import PlainStream
 from packager_jupyter.server.registry.oci.sessions import UploadTable
 from packager_jupyter.server.routes import Route, Rule, root_routes, routes
 from packager_jupyter.server.shortcut import add_shortcuts
@@ -105,6 +107,12 @@ class _Listener(HTTPServer):
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Remember a new connection."""
+        if not isinstance(stream, SSLIOStream):
+            stream = PlainStream(
+                stream.socket,
+                max_buffer_size=stream.max_buffer_size,
+                read_chunk_size=stream.read_chunk_size,
+            )
         self.streams.add(stream)
         super().handle_stream(stream, address)
 

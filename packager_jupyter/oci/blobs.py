@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import time
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from packager_jupyter.errors import (
     BadInputError,
@@ -23,7 +23,14 @@ from packager_jupyter.errors import (
     StorageError,
     StoreCorruptError,
 )
-from packager_jupyter.io import explain_disk_full, fsync_dir, make_dirs, name_it, temp_file
+from packager_jupyter.io import (
+    EarlyWriteback,
+    explain_disk_full,
+    fsync_dir,
+    make_dirs,
+    name_it,
+    temp_file,
+)
 from packager_jupyter.oci.base import CHUNK_BYTES
 from packager_jupyter.oci.names import DIGEST_HEX_LENGTH, check_digest, new_hash, split_digest
 from packager_jupyter.oci.verified import is_same
@@ -79,12 +86,14 @@ class BlobWriter:
         self._temp = temp
         self._expected = digest
         self._hash = new_hash(digest)
+        self._writeback = EarlyWriteback(temp.file)
         self.size_bytes = 0
 
     def write(self, chunk: bytes) -> None:
         """Add bytes of any length."""
         self._hash.update(chunk)
         self._temp.file.write(chunk)
+        self._writeback.wrote(len(chunk))
         self.size_bytes += len(chunk)
 
     @property
@@ -238,46 +247,13 @@ class BlobFolder:
         if size is None:
             raise not_found(digest)
         end = size if stop is None else stop
+        whole = (start, end) == (0, size)
         if not 0 <= start <= end <= size:
             raise BadInputError(
                 f"The blob has {size:,} bytes; the range {start:,} to {end:,} is not in it.",
                 remedy="Ask for bytes that exist.",
             )
-        return self._chunks(digest, start, end, is_whole=(start, end) == (0, size))
-
-    def _open(self, digest: str) -> IO[bytes]:
-        try:
-            return self.path(digest).open("rb", buffering=0)
-        except FileNotFoundError:
-            raise not_found(digest) from None
-
-    def _chunks(self, digest: str, start: int, end: int, *, is_whole: bool) -> Iterator[bytes]:
-        found = new_hash(digest if is_whole else None)
-        with explain_disk(), self._open(digest) as file:
-            stat = os.fstat(file.fileno())
-            is_hashed = is_whole and not self._verified.knows(stat)
-            file.seek(start)
-            left = end - start
-            chunk = b""
-            # One turn also for no bytes at all: an emptied file must not pass for an empty blob.
-            while left or not chunk:
-                chunk = file.read(min(CHUNK_BYTES, left))
-                left -= len(chunk)
-                if left and not chunk:
-                    raise corrupt(digest)
-                if is_hashed:
-                    found.update(chunk)
-                    if not left:
-                        self._check_end(file, stat, found.hexdigest(), digest)
-                if not chunk:
-                    return
-                yield chunk
-
-    def _check_end(self, file: IO[bytes], stat: os.stat_result, found: str, digest: str) -> None:
-        if found != split_digest(digest)[1]:
-            raise corrupt(digest)
-        if is_same(stat, os.fstat(file.fileno())):
-            self._verified.add(stat)
+        return BlobChunks(self.path(digest), digest, start, end, self._verified if whole else None)
 
     def read_all(self, digest: str) -> bytes:
         """Return a small blob, checked."""
@@ -322,6 +298,114 @@ class BlobFolder:
                     yield check_digest(f"{algorithm}:{name}"), name
                 except NameInvalidError:
                     yield None, name
+
+
+class BlobChunks:
+    """The bytes ``[start, stop)`` of one blob, see `OciStore.read_blob`; for one thread at a time.
+
+    Parameters
+    ----------
+    path : Path
+        Opened by the first step.
+    verified : Verified, optional
+        Of a read of the whole, which is checked; None for a part.
+    """
+
+    def __init__(
+        self, path: Path, digest: str, start: int, stop: int, verified: Verified | None
+    ) -> None:
+        self._path, self._digest = path, digest
+        self._at, self._left = start, stop - start
+        self._verified = verified
+        self._file: IO[bytes] | None = None
+        self._hash: Any = None
+        self._is_over = False
+        self._can_tell = True
+        self._buffer: memoryview | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = b"" if self._is_over else self._step()
+        if not chunk:
+            raise StopIteration
+        return chunk
+
+    @explain_disk()
+    def _step(self) -> bytes:
+        try:
+            if self._file is None:
+                self._file = self._open()
+            chunk = self._read(self._file)
+        except BaseException:
+            self.close()
+            raise
+        if not self._left:
+            self.close()
+        return chunk
+
+    def _open(self) -> IO[bytes]:
+        try:
+            file = self._path.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise not_found(self._digest) from None
+        self._stat = os.fstat(file.fileno())
+        if self._verified is not None and not self._verified.knows(self._stat):
+            self._hash = new_hash(self._digest)
+        return file
+
+    def _read(self, file: IO[bytes]) -> bytes:
+        chunk = os.pread(file.fileno(), min(CHUNK_BYTES, self._left), self._at)
+        self._at += len(chunk)
+        self._left -= len(chunk)
+        if self._left and not chunk:
+            raise corrupt(self._digest)
+        if self._hash is not None:
+            self._hash.update(chunk)
+            # Also of no bytes at all: an emptied file must not pass for an empty blob.
+            if not self._left:
+                self._check_end(file, self._hash.hexdigest())
+        return chunk
+
+    def _check_end(self, file: IO[bytes], found: str) -> None:
+        if found != split_digest(self._digest)[1]:
+            raise corrupt(self._digest)
+        if self._verified is not None and is_same(self._stat, os.fstat(file.fileno())):
+            self._verified.add(self._stat)
+
+    def at_hand(self) -> memoryview:
+        """Return the next bytes if that makes nobody wait; they last until the next call.
+
+        That is when the system has them in memory and nothing is to be hashed; else, as at the
+        end, there are none.
+        """
+        if self._file is None or self._hash is not None or not self._can_tell:
+            return memoryview(b"")
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(min(CHUNK_BYTES, self._left)))
+        found = self._buffer[: self._left]
+        try:
+            count = os.preadv(self._file.fileno(), [found], self._at, os.RWF_NOWAIT)
+        except BlockingIOError:
+            count = 0
+        except OSError:
+            self._can_tell = False  # not on this file system; what else is wrong, a read will say
+            count = 0
+        self._at += count
+        self._left -= count
+        if not self._left:
+            self.close()
+        return found[:count]
+
+    def close(self) -> None:
+        """Let go of the file; nothing more is read."""
+        self._is_over = True
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    __del__ = close
 
 
 def chunks_of(file: BinaryIO) -> Iterator[bytes]:

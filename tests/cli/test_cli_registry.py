@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import subprocess
+import time
 
 import pytest
 
 from packager_jupyter.oci.feed_names import file_tag
+from peers.process import free_ports, is_listening, spawn
 from registries.pypi.distributions import sdist, wheel
 from registries.terraform.archives import provider_zips
+
+
+def tool(*command):
+    """Run a program; return what it prints."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def crane_registry(crane, folder):
+    """Run crane's own registry; yield where it listens."""
+    [port] = free_ports(1)
+    command = [crane, "registry", "serve", "--address", f"127.0.0.1:{port}"]
+    process = spawn(command, log=folder / "crane.log")
+    try:
+        deadline_s = time.monotonic() + 30
+        while not is_listening(port):
+            assert time.monotonic() < deadline_s, (folder / "crane.log").read_text()
+            time.sleep(0.05)
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
@@ -175,19 +203,54 @@ class TestManage:
 
 
 class TestStore:
-    def test_an_export_is_ordinary_layouts(self, filled, tmp_path, require):
-        skopeo = require("skopeo", package="skopeo")
+    @pytest.fixture
+    def exported(self, filled, tmp_path):
+        """Export the feed; return its folder, a distribution file and its tag."""
         out = tmp_path / "out"
         done = filled.ok("registry", "export", "pypi/main", str(out), "--json").json
         assert done["repositories"] == ["pypi/main/demo", "pypi/main/other", "meta/pypi/main"]
         [file] = [path for path in filled.dist.iterdir() if path.name.startswith("demo-1.0-")]
-        source = f"oci:{out}/pypi/main/demo:{file_tag(file.name)}"
+        return out, file, file_tag(file.name)
+
+    def test_an_export_is_ordinary_layouts(self, exported, filled, tmp_path, require):
+        skopeo = require("skopeo", package="skopeo")
+        out, file, tag = exported
+        source = f"oci:{out}/pypi/main/demo:{tag}"
         copy = tmp_path / "copy"
         subprocess.run([skopeo, "copy", source, f"dir:{copy}"], capture_output=True, check=True)
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         assert (copy / digest).read_bytes() == file.read_bytes()
         again = filled.ok("registry", "export", "pypi/main", str(out), "--json").json
         assert again["bytes_copied"] == 0
+
+    def test_oras_reads_an_export(self, exported, tmp_path, require_debian):
+        out, file, tag = exported
+        layout = f"{out}/pypi/main/demo"
+        assert tag in tool(require_debian("oras"), "repo", "tags", "--oci-layout", layout).split()
+        pulled = tmp_path / "pulled"
+        tool(require_debian("oras"), "pull", "--oci-layout", f"{layout}:{tag}", "-o", str(pulled))
+        assert [path.name for path in pulled.iterdir()] == [file.name]
+        assert (pulled / file.name).read_bytes() == file.read_bytes()
+
+    def test_crane_reads_an_export(self, exported, tmp_path, require_debian):
+        out, file, tag = exported
+        crane = require_debian("crane")
+        layout = out / "pypi" / "main" / "demo"
+        with crane_registry(crane, tmp_path) as host:
+            tool(crane, "push", "--index", str(layout), f"{host}/demo:all")
+            index = json.loads(tool(crane, "manifest", f"{host}/demo:all"))
+            assert (
+                index["manifests"] == json.loads((layout / "index.json").read_text())["manifests"]
+            )
+            [digest] = [
+                each["digest"]
+                for each in index["manifests"]
+                if each["annotations"]["org.opencontainers.image.ref.name"] == tag
+            ]
+            layer = json.loads(tool(crane, "manifest", f"{host}/demo@{digest}"))["layers"][0]
+            command = [crane, "blob", f"{host}/demo@{layer['digest']}"]
+            blob = subprocess.run(command, capture_output=True, check=True).stdout
+        assert blob == file.read_bytes()
 
     def test_reindex(self, filled):
         assert filled.ok("registry", "reindex", "pypi/main", "--json").json["projects"] == 2

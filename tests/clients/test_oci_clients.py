@@ -111,6 +111,15 @@ class TestSkopeo:
         assert listed["Tags"] == ["v1"]
         tools.registry.services.oci.delete_tag(place, "v1")
 
+    def test_it_does_not_wait_for_tls(self, tools, climate):
+        name, _ = climate
+        token = tools.registry.token("oci/packages/*:read")
+        tools.skopeo("login", "-u", "x", "--password-stdin", tools.host, stdin=token)
+        source = f"docker://{tools.host}/packages/{name}:1"
+        # By itself it gives TLS up after ten seconds.
+        limit = ("--command-timeout", "9s")
+        tools.run("skopeo", *limit, "inspect", "--tls-verify=false", "--raw", source)
+
     def test_a_stranger_gets_nothing(self, tools, climate):
         name, _ = climate
         source = f"docker://{tools.host}/packages/{name}:1"

@@ -109,6 +109,25 @@ def test_tls(start, tmp_path, require):
         httpx.get(url.replace("https:", "http:") + "healthz")
 
 
+def test_tls_at_a_port_without_it_is_answered_at_once(start):
+    _process, url = start()
+    port = int(url.split(":")[2].rstrip("/"))
+    hello = ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    client = context.wrap_bio(ssl.MemoryBIO(), hello, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    greeting = hello.read()
+    for parts in ([greeting], [greeting[:1], greeting[1:]]):
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            for part in parts:
+                connection.sendall(part)
+            with connection.makefile("rb") as reader:
+                answer = reader.readline()
+        assert answer == b"HTTP/1.1 400 Bad Request\r\n"
+    assert httpx.get(url + "healthz").text == "ok\n"
+
+
 def test_a_certificate_that_cannot_be_used_is_said(tmp_path):
     bad = tmp_path / "bad.pem"
     bad.write_text("no certificate")

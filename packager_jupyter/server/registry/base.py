@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from packager_jupyter.errors import ForbiddenError, NotAuthenticatedError, PackagerError
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.registry.admission import Admission
+from packager_jupyter.server.registry.intake import Intake
 from packager_jupyter.server.registry.multipart import BareReceiver, FormReceiver, is_form
 from packager_jupyter.shares.scopes import is_allowed, may_somewhere
 
@@ -173,6 +174,7 @@ class UploadHandler(RegistryHandler):
         """Start without a form."""
         super().initialize()
         self._receiver: FormReceiver | BareReceiver | None = None
+        self._intake: Intake | None = None
         self._received = 0
 
     def body_limit(self) -> int:
@@ -186,29 +188,44 @@ class UploadHandler(RegistryHandler):
         kind = self.request.headers.get("Content-Type", "")
         is_bare = self.takes_bare_file and not is_form(kind)
         self._receiver = BareReceiver(folder) if is_bare else FormReceiver(kind, folder)
+        self._intake = Intake(self, self._receiver.feed)
 
-    def data_received(self, chunk: bytes) -> None:
+    async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]  # Tornado waits
         """Hand the next bytes to the form; whoever was refused in `prepare` sends in vain."""
         self._received += len(chunk)
+        if self._intake is None:
+            return
         if self._received > self.body_limit():
-            raise self._too_large()
-        if self._receiver is not None:
-            self._receiver.feed(chunk)
+            self._intake.fail(self._too_large())
+        await self._intake.add(chunk)
 
-    def form(self) -> tuple[dict[str, str], list[ReceivedFile]]:
-        """Return the fields and files; raises `BadInputError` when the form is not complete."""
+    async def form(self) -> tuple[dict[str, str], list[ReceivedFile]]:
+        """Return the fields and files.
+
+        Raises
+        ------
+        BadInputError
+            The form is damaged or not complete.
+        DiskFullError
+            A file does not fit on the disk.
+        TooLargeError
+            More came than `body_limit` allows.
+        """
+        await cast("Intake", self._intake).end()
         return cast("FormReceiver | BareReceiver", self._receiver).finish()
+
+    def _let_go(self) -> None:
+        if self._intake is not None:
+            self._intake.abandon(cast("FormReceiver | BareReceiver", self._receiver).close)
 
     def on_finish(self) -> None:
         """Let go of temporary files."""
-        if self._receiver is not None:
-            self._receiver.close()
+        self._let_go()
         super().on_finish()
 
     def on_connection_close(self) -> None:
         """Let go of temporary files when the client went away."""
-        if self._receiver is not None:
-            self._receiver.close()
+        self._let_go()
         super().on_connection_close()
 
 

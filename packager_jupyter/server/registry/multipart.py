@@ -14,7 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from packager_jupyter.errors import BadInputError
-from packager_jupyter.io import explain_disk_full, make_dirs, open_unnamed
+from packager_jupyter.io import EarlyWriteback, explain_disk_full, make_dirs, open_unnamed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,11 +41,13 @@ class _Arriving:
         self.file = cast("BinaryIO", open_unnamed(folder))
         self._field, self._filename = field, filename
         self._hash = hashlib.sha256()
+        self._writeback = EarlyWriteback(self.file)
 
     def write(self, data: bytes | memoryview) -> None:
         """Add bytes."""
         self._hash.update(data)
         self.file.write(data)
+        self._writeback.wrote(len(data))
 
     def arrived(self) -> ReceivedFile:
         """Return it, at its beginning."""

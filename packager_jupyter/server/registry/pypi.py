@@ -200,7 +200,7 @@ class PypiUploadHandler(UploadHandler):
 
     async def post(self, feed: str) -> None:
         """Publish one distribution file."""
-        fields, files = self.form()
+        fields, files = await self.form()
         check_action(fields)
         contents = [each for each in files if each.field == "content"]
         if len(contents) != 1:

@@ -117,10 +117,12 @@ class UploadSession:
         self._max_bytes = max_bytes
         self._sink = sink
         self._lock = threading.Lock()
+        # Not the same: the event loop claims, and a thread that writes may wait long for a disk.
+        self._claim_lock = threading.Lock()
 
     def claim(self) -> None:
         """Take it for one request; raises `ConflictError` while another one has it."""
-        with self._lock:
+        with self._claim_lock:
             if self.is_claimed:
                 raise ConflictError(
                     "Another request is sending this upload at the moment.",

@@ -1,8 +1,7 @@
 """``/v2/<repository>/blobs/uploads/…``: sending blobs, whole, in chunks, or from next door.
 
-Bodies are taken in pieces of 1 MiB, each hashed and written in a thread, so the event loop never
-waits for a disk and memory stays constant. A chunk that breaks off leaves what has come: the client
-asks where to go on.
+Bodies are taken in pieces of 1 MiB (see `intake`). A chunk that breaks off leaves what has come:
+the client asks where to go on.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 from tornado.ioloop import IOLoop
 
 from packager_jupyter.errors import BadInputError, NameInvalidError, PackagerError
-from packager_jupyter.oci.base import CHUNK_BYTES
 from packager_jupyter.oci.names import check_digest, check_repository
+from packager_jupyter.server.registry.intake import Intake
 from packager_jupyter.server.registry.oci.base import OciHandler
 from packager_jupyter.server.registry.oci.errors import UploadRangeError
 
@@ -41,9 +40,7 @@ class SendingHandler(OciHandler):
         super().initialize()
         self._session: UploadSession | None = None
         self._is_holding = False
-        self._refusal: PackagerError | None = None
-        self._pieces: list[bytes] = []
-        self._waiting_bytes = 0
+        self._intake: Intake | None = None
 
     @property
     def uploads(self) -> UploadTable:
@@ -70,26 +67,12 @@ class SendingHandler(OciHandler):
 
     async def data_received(self, chunk: bytes) -> None:  # type: ignore[override]  # Tornado waits
         """Take the next bytes; once refused, the rest is sent in vain."""
-        if self._session is None or self._refusal is not None:
-            return
-        self._pieces.append(chunk)
-        self._waiting_bytes += len(chunk)
-        if self._waiting_bytes >= CHUNK_BYTES:
-            await self._flush()
-
-    async def _flush(self) -> None:
-        data, self._pieces, self._waiting_bytes = b"".join(self._pieces), [], 0
-        try:
-            await self.call(self.session.write, data)
-        except PackagerError as error:
-            self._refusal = error
+        if self._intake is not None:
+            await self._intake.add(chunk)
 
     async def take_body(self) -> None:
-        """Write what still waits; raises what was wrong with this request's bytes."""
-        if self._pieces and self._refusal is None:
-            await self._flush()
-        if self._refusal is not None:
-            raise self._refusal
+        """Wait until all bytes are written; raises what was wrong with this request's bytes."""
+        await cast("Intake", self._intake).end()
 
     async def commit(self, repository: str, digest: str) -> None:
         """End the upload and say where the blob is."""
@@ -115,12 +98,15 @@ class SendingHandler(OciHandler):
     def hold(self, session: UploadSession, *, is_claimed: bool) -> None:
         """Work on `session`; `is_claimed` when this request has it for itself."""
         self._session = session
-        self._is_holding = is_claimed
+        if is_claimed:
+            self._is_holding = True
+            self._intake = Intake(self, session.write)
 
     def _let_go(self) -> None:
         if self._is_holding:
             self._is_holding = False
-            self.session.release()
+            # A thread may still write; the next request begins behind its bytes.
+            cast("Intake", self._intake).abandon(self.session.release)
 
     def on_finish(self) -> None:
         """Let the next request of this upload begin."""
@@ -212,9 +198,10 @@ class UploadHandler(SendingHandler):
         if is_claimed:
             session.claim()
         self.hold(session, is_claimed=is_claimed)
-        self._check_range(session)
+        if self._intake is not None:
+            self._check_range(session, self._intake)
 
-    def _check_range(self, session: UploadSession) -> None:
+    def _check_range(self, session: UploadSession, intake: Intake) -> None:
         """Note a chunk that is out of order (416), and go on until its bytes have passed."""
         text = self.request.headers.get("Content-Range")
         if text is None:
@@ -224,14 +211,18 @@ class UploadHandler(SendingHandler):
         if found is None or (
             length.isdecimal() and int(length) != int(found[2]) - int(found[1]) + 1
         ):
-            self._refusal = BadInputError(
-                "Content-Range does not say which bytes these are.",
-                remedy="Write it as START-END, both counted from 0, END included.",
+            intake.fail(
+                BadInputError(
+                    "Content-Range does not say which bytes these are.",
+                    remedy="Write it as START-END, both counted from 0, END included.",
+                )
             )
         elif int(found[1]) != session.size_bytes:
-            self._refusal = UploadRangeError(
-                f"The next byte of this upload is number {session.size_bytes}.",
-                remedy="Send the chunks in order; ask where the upload stands with GET.",
+            intake.fail(
+                UploadRangeError(
+                    f"The next byte of this upload is number {session.size_bytes}.",
+                    remedy="Send the chunks in order; ask where the upload stands with GET.",
+                )
             )
 
     def get(self, repository: str, upload: str) -> None:

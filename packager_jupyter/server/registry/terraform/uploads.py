@@ -35,7 +35,7 @@ class ProviderUploadHandler(UploadHandler):
         version: str = "",
     ) -> None:
         """Publish the archives, checksums and signature of a form."""
-        fields, files = self.form()
+        fields, files = await self.form()
         upload = provider_upload(
             files,
             namespace=ns or fields.get("namespace", ""),
@@ -81,7 +81,7 @@ class ModuleVersionHandler(UploadHandler):
 
     async def post(self, feed: str, ns: str, name: str, system: str, version: str) -> None:
         """Publish the one archive of a form, or the body itself."""
-        _, files = self.form()
+        _, files = await self.form()
         if len(files) != 1:
             raise BadInputError(
                 "The form does not hold exactly one file.",
