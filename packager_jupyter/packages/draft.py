@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
     from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.inventory import KeyFile
+    from packager_jupyter.packages.merge import Order
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.publish import KeepIndex
@@ -398,6 +399,10 @@ class Draft:
     def iter_facts(self) -> Iterator[list[Fact]]:
         """Yield what `expected.facts_of` wants; of one state, too."""
         return self._index.iter_facts()
+
+    def key_order(self) -> Order | None:
+        """See `expected.WithOrder`."""
+        return self._index.key_order()
 
     @explain_disk()
     def state(self) -> State:

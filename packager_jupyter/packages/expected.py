@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from packager_jupyter.packages.base import Contents
     from packager_jupyter.packages.index_rows import Fact
+    from packager_jupyter.packages.merge import Order
     from packager_jupyter.packages.pointer import Pointer
 
 _BATCH = 10_000
@@ -45,6 +46,15 @@ class WithFacts(Protocol):
 
     def iter_facts(self) -> Iterator[list[Fact]]:
         """Yield all of it in lists."""
+        ...
+
+
+@runtime_checkable
+class WithOrder(Protocol):
+    """Contents that may know that their paths sort as their keys do."""
+
+    def key_order(self) -> Order | None:
+        """Return what `merge.order_of` finds; None when it must be looked for."""
         ...
 
 

@@ -3,7 +3,7 @@
 `PointerIndex` is what the rest of the program sees; the modules ``index_*`` are its parts: the file
 and its schema (`index_db`), rows (`index_rows`), folders and their totals (`index_folders`), adding
 (`index_write`), removing and moving (`index_edit`), pages (`index_query`), filters
-(`index_filter`) and the sorted stream (`index_walk`).
+(`index_filter`), the sorted stream (`index_walk`) and the order of keys (`index_order`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from packager_jupyter.packages.index_db import (
 )
 from packager_jupyter.packages.index_edit import Removed, path_not_found
 from packager_jupyter.packages.index_filter import filter_page
+from packager_jupyter.packages.index_order import order_of_index
 from packager_jupyter.packages.index_query import Query
 from packager_jupyter.packages.index_rows import load_sources, unpack_facts, unpack_rows
 from packager_jupyter.packages.index_walk import sorted_rows
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.index_query import PointerPage, Totals
     from packager_jupyter.packages.index_rows import Fact
     from packager_jupyter.packages.index_write import AddCounts
+    from packager_jupyter.packages.merge import Order
     from packager_jupyter.packages.pointer import Pointer
 
 SORT_INDEX_FROM = 20_000
@@ -244,6 +246,11 @@ class PointerIndex:
             sources = load_sources(connection)
             for place, rows in sorted_rows(connection):
                 yield unpack_facts(rows, place, sources)
+
+    def key_order(self) -> Order | None:
+        """Return the order of the keys where it is quickly told; see `index_order`."""
+        with self.read() as connection:
+            return order_of_index(connection)
 
     def meta(self) -> dict[str, str]:
         """Return the small notes kept with the pointers."""

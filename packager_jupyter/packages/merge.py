@@ -30,17 +30,21 @@ class Order(NamedTuple):
 
 def order_of(facts: Iterator[list[Fact]]) -> Order | None:
     """Return the order of facts, None when they are of several sources or not sorted by key."""
-    first = last = source = None
-    count = 0
+    first = last = None
+    source, count = "", 0
     for rows in facts:
         keys = [row[1] for row in rows]
         if last is None:
             first, last, source = keys[0], keys[0], rows[0][0]
-        if keys[0] < last or keys != sorted(keys) or any(row[0] != source for row in rows):
+        if (
+            keys[0] < last
+            or keys != sorted(keys)
+            or [row[0] for row in rows].count(source) < len(rows)
+        ):
             return None
         last = keys[-1]
         count += len(rows)
-    if first is None or last is None or source is None:
+    if first is None or last is None:
         return None
     common = commonprefix([first, last])  # noqa: RUF071  # sorted, so it is that of all
     return Order(source, common[: common.rfind("/") + 1], count)
@@ -64,7 +68,7 @@ class InOrder:
         for rows in self._facts:
             keys = [row[1] for row in rows]
             is_fit = keys == sorted(keys) and keys[0] >= last and keys[-1].startswith(prefix)
-            if not is_fit or any(row[0] != source for row in rows):
+            if not is_fit or [row[0] for row in rows].count(source) < len(rows):
                 self._odd.append(rows)
                 return
             last = keys[-1]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from packager_jupyter.packages.base import Attachment
     from packager_jupyter.packages.index_query import PointerPage, SortName, Totals
     from packager_jupyter.packages.index_rows import Fact
+    from packager_jupyter.packages.merge import Order
     from packager_jupyter.packages.metadata import Metadata
     from packager_jupyter.packages.pointer import Pointer
     from packager_jupyter.packages.pointer_files import PointerFiles
@@ -166,6 +167,13 @@ class VersionIndex:
         """Take a damaged index away."""
         self._index.close()
         self.path.unlink(missing_ok=True)
+
+    def key_order(self) -> Order | None:
+        """Return what `expected.WithOrder` wants, from the index where there is one."""
+        if self.exists:
+            with contextlib.suppress(FileNotFoundError, StoreCorruptError):
+                return self._index.key_order()
+        return None
 
     def iter_facts(self) -> Iterator[list[Fact]]:
         """Yield what `expected.facts_of` wants: from the index where there is one.
@@ -316,6 +324,10 @@ class Version:
     def iter_facts(self) -> Iterator[list[Fact]]:
         """See `VersionIndex.iter_facts`."""
         return self._index.iter_facts()
+
+    def key_order(self) -> Order | None:
+        """See `VersionIndex.key_order`."""
+        return self._index.key_order()
 
     def attachments(self) -> list[Attachment]:
         """See `Contents.attachments`."""

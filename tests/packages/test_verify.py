@@ -11,6 +11,7 @@ from packager_jupyter.packages.ahead import read_ahead
 from packager_jupyter.packages.diff import with_renames
 from packager_jupyter.packages.expected import ExpectedTable, facts_of_pointers
 from packager_jupyter.packages.hashing import hash_draft
+from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.merge import InOrder, Merge, order_of
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.verify import Verifier
@@ -305,6 +306,37 @@ def test_rows_that_changed_since_their_order_was_found_are_left(edit):
 def test_the_order_of_a_package(rows, expected, page):
     facts = [(*row, "p", 1, None, None, None) for row in rows]
     assert order_of(iter([facts[at : at + page] for at in range(0, len(facts), page)])) == expected
+
+
+def at(path, key, source="s"):
+    return Pointer(path, source, key, f"s3://b/{key}", 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([at("a/b/1", "a/b/1"), at("a/b/2", "a/b/2")], ("s", "a/b/", 2)),
+        ([at("a/x/1", "r/a/x/1"), at("a/xy/2", "r/a/xy/2")], ("s", "r/a/", 2)),
+        ([at("new/b/1", "old/b/1"), at("new/c", "old/c")], ("s", "old/", 2)),
+        ([at("1", "x-1"), at("2/3", "x-2/3")], ("s", "", 2)),
+        ([at("a", "a"), at("b/c/d/e", "b/c/d/e")], ("s", "", 2)),
+        ([at("a/1", "z/1"), at("b/1", "b/1")], None),
+        ([at("a/1", "a/1"), at("a/2", "a/0")], None),
+        ([at("a/1", "a/1"), at("b/1", "b/1", "t")], None),
+        ([], None),
+    ],
+)
+def test_an_index_tells_the_order_of_its_keys(tmp_path, given, expected):
+    index = PointerIndex(tmp_path / "x.sqlite")
+    index.add(given)
+    assert index.key_order() == expected
+    if expected:
+        assert order_of(index.iter_facts()) == expected
+        top = given[0].path.partition("/")[0]
+        index.move(top, "zz/moved")
+        moved = index.key_order()
+        assert moved is None or order_of(index.iter_facts()) == moved
+    index.close()
 
 
 @pytest.mark.parametrize("mode", ["in order", "out of order"])
