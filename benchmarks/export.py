@@ -153,8 +153,9 @@ def show_latencies(url: str, token: str) -> None:
     print("\n### Other requests beside a list (ms)\n")
     print("| beside | requests | median | p99 | most |")
     print("| --- | --: | --: | --: | --: |")
-    for name, path in (("nothing", None), ("a list as text", URLS),
-                       ("a list as NDJSON", f"{URLS}&format=ndjson")):  # fmt: skip
+    lists: list[tuple[str, str | None]] = [("nothing", None), ("a list as text", URLS)]
+    lists += [(f"a list as {kind.upper()}", f"{URLS}&format={kind}") for kind in ("ndjson", "csv")]
+    for name, path in lists:
         found = asyncio.run(latencies_ms(url, token, path, 3.0))
         p99 = found[min(len(found) - 1, int(len(found) * 0.99))]
         print(

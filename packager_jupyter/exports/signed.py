@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -105,11 +105,21 @@ def _text(rows: Sequence[Row]) -> bytes:
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:
-    records: list[dict[str, Any]] = [
-        dict(zip(COLUMNS, (one.path, one.source, one.key, url, expires_s), strict=True))
-        for one, url, expires_s in rows
-    ]
-    return b"".join([orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records])
+    return b"".join(
+        [
+            orjson.dumps(
+                {
+                    "path": one.path,
+                    "source": one.source,
+                    "key": one.key,
+                    "url": url,
+                    "expires_s": expires_s,
+                },
+                option=orjson.OPT_APPEND_NEWLINE,
+            )
+            for one, url, expires_s in rows
+        ]
+    )
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
