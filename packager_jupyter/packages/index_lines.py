@@ -7,7 +7,7 @@ addresses occur is noted on the way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -17,10 +17,10 @@ from packager_jupyter.packages.index_rows import (
     unpack_etag,
     unpack_rows,
 )
-from packager_jupyter.packages.times import format_time
+from packager_jupyter.packages.times import format_time, format_times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from packager_jupyter.packages.index_rows import (
         Place,
@@ -48,8 +48,8 @@ class LineMaker:
         self.files = 0
         self.size_bytes = 0
 
-    def lines(self, place: Place, rows: Iterable[StoredRow]) -> bytes:
-        """Return the lines of rows of one folder."""
+    def lines(self, place: Place, rows: Sequence[StoredRow]) -> bytes:
+        """Return the lines of rows of one folder, at least one."""
         if place.source is None:
             return b"".join([self._slow_line(place, row) for row in rows])
         name_of_source, root = self._sources[place.source]
@@ -57,6 +57,18 @@ class LineMaker:
         start = f'{{"path":"{_inner(place.path_prefix)}'
         middle = f'"source":{_quoted(name_of_source)},"key":"{_inner(root + prefix)}'
         key = f'","x-key":"{_inner(prefix)}'
+        plain = _plain_columns(rows)
+        if plain is not None:
+            self.addresses.add((name_of_source, root))
+            self.files += len(rows)
+            self.size_bytes += sum(plain.sizes)
+            return "".join(
+                [
+                    f'{start}{name}","size":{size},"etag":"{etag.hex()}","modified":"{time}",'
+                    f'{middle}{name}{key}{name}"}}\n'
+                    for name, size, etag, time in zip(*plain, strict=True)
+                ]
+            ).encode()
         lines = []
         is_own = False
         for row in rows:
@@ -96,6 +108,32 @@ class LineMaker:
         self.files += 1
         self.size_bytes += pointer.size_bytes
         return pointer.to_line()
+
+
+class _Plain(NamedTuple):
+    """Columns of rows that follow their folder, with an MD5 as ETag and a time, without more."""
+
+    names: Sequence[str]
+    sizes: Sequence[int]
+    etags: Sequence[bytes]
+    times: Sequence[str]
+
+
+def _plain_columns(rows: Sequence[StoredRow]) -> _Plain | None:
+    """Return the columns of rows as most are, None when one of them is not."""
+    names, sizes, modified, etags, *others = zip(*rows, strict=True)
+    joined = "".join(names)
+    if (
+        any(column.count(None) < len(rows) for column in others)
+        or set(map(type, etags)) != {bytes}
+        or set(map(len, etags)) != {_MD5_BYTES}
+        or NO_TIME in modified
+        or not (joined.isascii() and joined.isprintable())
+        or '"' in joined
+        or "\\" in joined
+    ):
+        return None
+    return _Plain(names, sizes, etags, format_times(modified))
 
 
 def _quoted(text: str) -> str:
