@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 from packager_jupyter.exports.signed import WRITERS
 from packager_jupyter.packages.pointer import Pointer
 
-TEXTS = st.text(
-    st.sampled_from("ab ,\"\n\r'é;=\t\u2028") | st.characters(codec="utf-8"), max_size=8
-)
+TEXTS = st.text("ab ,\"\n\r'é;=\t\u2028\U0001f30d", max_size=8)
 PLAIN = st.text("abc/._-é", max_size=8)
 ROWS = st.lists(
     st.tuples(
