@@ -87,7 +87,7 @@ class Bench:
             if outcome.is_acknowledged or outcome.said is None:
                 continue
             refused += 1
-            assert outcome.said == said, (call, number)
+            assert outcome.said == said, (outcome.said, call, number)
             if not call.startswith("unlink"):
                 assert list(self.root.rglob(TEMPORARY)) == [], (call, number)
         return refused

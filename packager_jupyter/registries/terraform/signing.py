@@ -6,11 +6,12 @@ brings none, we sign with a key of this installation. OpenPGP itself is Sequoia'
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from packager_jupyter.errors import BadInputError
-from packager_jupyter.io import make_dirs, write_atomic
+from packager_jupyter.errors import BadInputError, StorageError
+from packager_jupyter.io import explain_disk_full, make_dirs, write_atomic
 from packager_jupyter.keys import check_private
 
 if TYPE_CHECKING:
@@ -56,15 +57,21 @@ class SigningKey:
     def _load(self) -> Tsk:
         from pysequoia import Tsk
 
-        make_dirs(self._file.parent)
-        if not self._file.exists():
-            key = Tsk.generate(user_id="packager registry")
-            try:
-                write_atomic(self._file, str(key).encode(), must_not_exist=True)
-            except FileExistsError:
-                return self._load()
-        check_private(self._file)
-        return Tsk.from_bytes(self._file.read_bytes())
+        try:
+            with explain_disk_full("the registry's signing key"):
+                make_dirs(self._file.parent)
+                if not self._file.exists():
+                    key = Tsk.generate(user_id="packager registry")
+                    with contextlib.suppress(FileExistsError):  # another process made it first
+                        write_atomic(self._file, str(key).encode(), must_not_exist=True)
+                check_private(self._file)
+                return Tsk.from_bytes(self._file.read_bytes())
+        except OSError as error:
+            raise StorageError(
+                f"The registry's signing key {self._file.name} cannot be read or made.",
+                remedy="Let the account that the server runs as read and write its data folder.",
+                details=f"{error.strerror}",
+            ) from error
 
 
 def verify_signature(data: bytes, signature: bytes, armored_keys: list[str]) -> PublicKey:
