@@ -2,7 +2,7 @@
 
 The artifact is made of content alone, so the same draft always gives the same digest: no time is in
 it (when it was published stands beside the tag), the list is sorted by the bytes of its paths, and
-every JSON document is canonical. The list is compressed by zlib, level 6, fed in blocks of one size
+every JSON document is canonical. The list is compressed by zlib, level 3, fed in blocks of one size
 and framed by a gzip header of our own (no name, time 0, system 255; RFC 1952 2.3). zlib gives the
 same bytes wherever it is the classic one; another implementation (zlib-ng) may compress otherwise.
 So what decides whether two versions are the same is the fingerprint, the SHA-256 of the
@@ -49,7 +49,7 @@ REPOSITORY_ROOT = "packages"
 MAX_CONFIG_BYTES = 1024 * 1024
 MAX_ADDRESSES = 1000
 
-_LEVEL = 6
+_LEVEL = 3
 _BLOCK_BYTES = 256 * 1024
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 

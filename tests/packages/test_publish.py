@@ -26,7 +26,7 @@ from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.packages.publish import next_version
 
 REPO = "packages/ocean"
-KNOWN = "3387bf8d1246716fa6e3c93a3c62635f2a7a7592ef02e3db0427edcf2fd68040"
+KNOWN = "dd21264e0c765a0c8f5fe733ea38aec9e181777dc37e6b8d3bba4c727c2114c8"
 
 
 @pytest.fixture
