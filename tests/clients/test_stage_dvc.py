@@ -241,6 +241,7 @@ def strange_share(folder, env, files, links):
         place = folder / "served/s/abc/dvc/files/md5" / md5[:2] / f"{md5[2:]}.dir"
         place.parent.mkdir(parents=True)
         place.write_bytes(text)
+    (folder / "served/s/abc/manifest.jsonl").touch()  # which is asked for first: may it be read?
     handler = functools.partial(SimpleHTTPRequestHandler, directory=str(folder / "served"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)

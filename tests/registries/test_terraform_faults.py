@@ -21,6 +21,7 @@ from registries.terraform.archives import provider_zips, zipped_module
 pytestmark = needs_strace
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
+NAMES = ["first provider", "provider", "first module", "module"]
 MODULE = ("acme", "network", "aws")
 SAID = {"ENOSPC": "DiskFullError", "EIO": "StorageError"}
 
@@ -73,14 +74,13 @@ def look_at_modules(root):
     return versions
 
 
-@pytest.fixture(params=["first provider", "provider", "first module", "module"])
-def bench(request, key, tmp_path):
-    """A feed without or with a version, to which one more is published."""
-    if "provider" in request.param:
+def bench(name, key, tmp_path):
+    """Return a feed without or with a version, to which one more is published."""
+    if "provider" in name:
         publish, look = partial(publish_provider, key), partial(look_at_providers, key)
     else:
         publish, look = publish_module, look_at_modules
-    before = [] if "first" in request.param else ["1.0.0"]
+    before = [] if "first" in name else ["1.0.0"]
 
     def prepare(root):
         for version in before:
@@ -91,18 +91,20 @@ def bench(request, key, tmp_path):
     return Bench(Operation(prepare, work, look, before, [*before, "2.0.0"]), tmp_path)
 
 
-def test_killed_at_every_call(bench):
-    print(f"{bench.kill_everywhere()} killed")
+@pytest.mark.parametrize("name", NAMES)
+def test_killed_at_every_call(name, key, tmp_path):
+    print(f"{name}: {bench(name, key, tmp_path).kill_everywhere()} killed")
 
 
-@pytest.mark.parametrize("error", list(SAID))
-def test_refused_at_every_call(bench, error):
-    refused = bench.refuse_everywhere(error, said=SAID[error])
-    print(f"{refused} refused")
+@pytest.mark.parametrize(("name", "error"), [("provider", "ENOSPC"), ("first module", "EIO")])
+def test_refused_at_every_call(name, error, key, tmp_path):
+    refused = bench(name, key, tmp_path).refuse_everywhere(error, said=SAID[error])
+    print(f"{name}: {refused} refused")
     assert refused > 5
 
 
-def test_the_power_fails_after_every_call(bench, tmp_path):
-    count = bench.fail_power_everywhere(tmp_path / "after")
-    print(f"{count} states")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_power_fails_after_every_call(name, key, tmp_path):
+    count = bench(name, key, tmp_path).fail_power_everywhere(tmp_path / "after")
+    print(f"{name}: {count} states")
     assert count >= 8
