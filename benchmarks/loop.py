@@ -2,10 +2,10 @@
 
 A real `packager serve` (with `--jupyter` a Jupyter server with our extension) streams a ZIP and
 the signed addresses of `--size` pointers, checks wrong passwords, lists a bucket into a draft and
-sends a blob, one by one and all at once. A process of its own asks for `healthz` and for the
-redirect of a file in turn, a hundred times a second; the most that any of them waited bounds how
-long the loop stood still. The peer is a bare Tornado handler in a process whose other thread
-computes: what the interpreter lock and this machine do to it belongs to them.
+sends a blob: one by one, three of them together, and all at once. A process of its own asks for
+`healthz` and for the redirect of a file in turn, a hundred times a second; the most that any of
+them waited bounds how long the loop stood still. The peer is a bare Tornado handler in a process
+whose other thread computes: what the interpreter lock and this machine do to it belongs to them.
 
 What a request waits for is the server or the machine. The last two columns leave the machine out:
 they say how much CPU time the server's process used, all its threads together, while a request
@@ -355,7 +355,9 @@ def show(world: World, seconds: float, only: str | None) -> None:
     }
     if not world.blob_path:
         del cases["blob"]
-    cases["all at once"] = [piece for pieces in cases.values() for piece in pieces]
+    together = [piece for pieces in cases.values() for piece in pieces]
+    cases["ZIP, passwords and listing together"] = [world.zip, world.passwords, world.listing]
+    cases["all at once"] = together
     print("\n### Other requests, in ms\n")
     print("| beside | runs | requests | median | p99 | most | p99, CPU | most, CPU |")
     print("| --- | --: | --: | --: | --: | --: | --: | --: |")
