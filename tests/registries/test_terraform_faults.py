@@ -21,7 +21,7 @@ from registries.terraform.archives import provider_zips, zipped_module
 pytestmark = needs_strace
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-NAMES = ["first provider", "provider", "first module", "module"]
+NAMES = ["first provider", "module"]
 MODULE = ("acme", "network", "aws")
 SAID = {"ENOSPC": "DiskFullError", "EIO": "StorageError"}
 
@@ -96,7 +96,7 @@ def test_killed_at_every_call(name, key, tmp_path):
     print(f"{name}: {bench(name, key, tmp_path).kill_everywhere()} killed")
 
 
-@pytest.mark.parametrize(("name", "error"), [("provider", "ENOSPC"), ("first module", "EIO")])
+@pytest.mark.parametrize(("name", "error"), [("provider", "ENOSPC"), ("module", "EIO")])
 def test_refused_at_every_call(name, error, key, tmp_path):
     refused = bench(name, key, tmp_path).refuse_everywhere(error, said=SAID[error])
     print(f"{name}: {refused} refused")
