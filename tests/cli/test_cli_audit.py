@@ -6,20 +6,6 @@ import contextlib
 import getpass
 import sqlite3
 
-import pytest
-
-
-@pytest.fixture
-def published(cli, tmp_path):
-    storage = tmp_path / "storage"
-    storage.mkdir()
-    (storage / "a.csv").write_bytes(b"x,y\n")
-    cli.ok("source", "add", "lake", storage.as_uri())
-    cli.ok("new", "p")
-    cli.ok("add", "p", "lake:")
-    cli.ok("publish", "p")
-    return cli
-
 
 def audit(cli):
     """Return what and to what, oldest first, after checking who and from where."""

@@ -224,14 +224,8 @@ def test_a_picture_is_written(lake, tmp_path):
     assert not (tmp_path / "q.png").exists()
 
 
-def test_who_shares_leaves_no_work_to_the_first_visitor(cli, tmp_path):
-    storage = tmp_path / "storage"
-    storage.mkdir()
-    (storage / "a.csv").write_bytes(b"x,y\n")
-    cli.ok("source", "add", "lake", storage.as_uri())
-    cli.ok("new", "p")
-    cli.ok("add", "p", "lake:")
-    cli.ok("publish", "p")
+def test_who_shares_leaves_no_work_to_the_first_visitor(published):
+    cli = published
     cache = cli.data_dir / "cache" / "pointers"
     (index,) = cache.glob("*.sqlite")
     index.unlink()
