@@ -28,6 +28,8 @@ from packager_jupyter.packages.names import (
     are_plain_names,
     check_path,
     check_text,
+    each_is,
+    folder_runs,
     is_plain_name,
     join_path,
     map_segments,
@@ -268,15 +270,20 @@ def _put_folder(adding: Adding, selection: Selection, entries: list[Entry]) -> N
         passed = [entry for entry in entries if passes(entry.key[cut:])]
         adding.files_filtered += len(entries) - len(passed)
         entries = passed
-    prefixes = [entry.key[: entry.key.rfind("/") + 1] for entry in entries]
     start = 0
-    for prefix, same in groupby(prefixes):
-        end = start + len(list(same))
-        _put_run(adding, selection, prefix, entries[start:end])
+    for prefix, names in folder_runs([entry.key for entry in entries]):
+        end = start + len(names)
+        _put_run(adding, selection, prefix, names, entries[start:end])
         start = end
 
 
-def _put_run(adding: Adding, selection: Selection, prefix: str, entries: list[Entry]) -> None:
+def _put_run(
+    adding: Adding,
+    selection: Selection,
+    prefix: str,
+    names: list[str],
+    entries: list[Entry],
+) -> None:
     """Put entries whose keys are `prefix` (empty, or ends in ``/``) and a name.
 
     This is what adding millions costs: what is plain becomes rows all at once, and all else takes
@@ -287,13 +294,12 @@ def _put_run(adding: Adding, selection: Selection, prefix: str, entries: list[En
         for entry in entries:
             _put_one(adding, selection, entry)
         return
-    cut, root, uri = len(prefix), adding.root or "", adding.source.uri
+    root, uri = adding.root or "", adding.source.uri
     keys = [entry.key for entry in entries]
-    names = [key[cut:] for key in keys]
     if (
         are_plain_names(names)
         and max(map(len, names)) < room
-        and list(map(uri, keys)) == list(map(root.__add__, keys))
+        and each_is(list(map(uri, keys)), root, keys)
         and not [entry for entry in entries if entry.checksums or _is_odd(entry)]
     ):
         _put_plain(adding, folder, names, entries, is_md5=False)

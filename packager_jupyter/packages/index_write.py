@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from packager_jupyter.packages.index_db import NO_TIME
@@ -59,16 +58,19 @@ class Insert:
     ----------
     columns : tuple of int
         Which columns of `FullRow` a row has; the others are NULL.
+    width : int
+        How many these are.
     one, many : str
         Statements for one row and for `many_rows` of them.
     """
 
-    __slots__ = ("columns", "many", "many_rows", "one")
+    __slots__ = ("columns", "many", "many_rows", "one", "width")
 
     def __init__(self, columns: tuple[int, ...]) -> None:
         marks = ["?" if number in columns else "NULL" for number in range(len(_FULL))]
         values = f"({','.join(marks)})"
         self.columns = columns
+        self.width = len(columns)
         self.many_rows = _MAX_VALUES // len(columns)
         self.one = f"INSERT INTO file VALUES{values}"
         self.many = f"INSERT INTO file VALUES{','.join([values] * self.many_rows)}"
@@ -156,6 +158,7 @@ class IndexWriter:
         self.is_changed = False
         self.folders = FolderTable(connection)
         self._runs: list[tuple[Insert, list[Any]]] = []
+        """The values of rows, one after the other: a tuple for each would cost more than all."""
         self._pending = 0
         self._sources: dict[tuple[str, str], int] = {}
         self._touched: dict[int, Folder] = {}
@@ -199,7 +202,7 @@ class IndexWriter:
             row.append(bytearray(sha256))
         if extra is not None:
             row.append(extra)
-        self._rows(_INSERTS[not derived, sha256 is not None, extra is not None]).append(row)
+        self._values(_INSERTS[not derived, sha256 is not None, extra is not None]).extend(row)
         self._note(folder, 1, size_bytes, int(bool(checksums)))
 
     def put_plain(self, folder: Folder, names: Sequence[str], columns: PlainColumns) -> None:
@@ -207,11 +210,13 @@ class IndexWriter:
 
         The caller has checked them, and that the folder does so.
         """
-        values: list[Iterable[Any]] = [repeat(folder.id), names, *columns[:3]]
-        if columns.is_md5:
-            values.append(repeat(MD5_IS_ETAG))
-        self._rows(_PLAIN_EXTRA if columns.is_md5 else _PLAIN).extend(zip(*values, strict=False))
         files = len(names)
+        insert = _PLAIN_EXTRA if columns.is_md5 else _PLAIN
+        values: list[Any] = [None] * (files * insert.width)
+        parts = ([folder.id] * files, names, *columns[:3], [MD5_IS_ETAG] * files)
+        for number, part in enumerate(parts[: insert.width]):
+            values[number :: insert.width] = part
+        self._values(insert).extend(values)
         self._note(folder, files, sum(columns.sizes), files if columns.is_md5 else 0)
 
     def _note(self, folder: Folder, files: int, size_bytes: int, hashed: int) -> None:
@@ -225,15 +230,15 @@ class IndexWriter:
         self.counts.added += files
         self.counts.bytes_added += size_bytes
 
-    def _rows(self, insert: Insert) -> list[Any]:
-        """Return the list that takes the next row of a kind.
+    def _values(self, insert: Insert) -> list[Any]:
+        """Return the list that takes the values of the next row of a kind.
 
         Rows are inserted in the order in which they were put, so that of two with one path the
         later one stays; where no path comes twice, those of a kind may stay together.
         """
-        for known, rows in self._runs if self._is_unique else self._runs[-1:]:
+        for known, values in self._runs if self._is_unique else self._runs[-1:]:
             if known is insert:
-                return rows
+                return values
         self._runs.append((insert, []))
         return self._runs[-1][1]
 
@@ -284,8 +289,8 @@ class IndexWriter:
         ConflictError
             One is; the caller's transaction must end without being kept.
         """
-        for insert, rows in self._runs:
-            self._insert(insert, rows)
+        for insert, values in self._runs:
+            self._insert(insert, values)
         self.folders.check_new_folders()
         self._check_new_files()
         self._runs.clear()
@@ -299,23 +304,23 @@ class IndexWriter:
         self.insert_batch()
         self.folders.flush()
 
-    def _insert(self, insert: Insert, rows: Sequence[Sequence[Any]]) -> None:
+    def _insert(self, insert: Insert, values: list[Any]) -> None:
         """Insert at full speed up to the first path that is there already, then one by one."""
         execute = self.connection.execute
-        count = insert.many_rows
-        whole = len(rows) - len(rows) % count
+        width, many = insert.width, insert.width * insert.many_rows
+        whole = len(values) - len(values) % many
         done = 0
         try:
-            for done in range(0, whole, count):
-                execute(insert.many, list(chain.from_iterable(rows[done : done + count])))
-            for done in range(whole, len(rows)):
-                execute(insert.one, rows[done])
+            for done in range(0, whole, many):
+                execute(insert.many, values[done : done + many])
+            for done in range(whole, len(values), width):
+                execute(insert.one, values[done : done + width])
         except sqlite3.IntegrityError:
-            # A statement that fails leaves nothing behind, so `done` counts the rows that are in.
+            # A statement that fails leaves nothing behind, so what is before `done` is in.
             if self._is_unique:
                 raise
-            for row in rows[done:]:
-                self._insert_one(insert.full(row))
+            for start in range(done, len(values), width):
+                self._insert_one(insert.full(values[start : start + width]))
 
     def _insert_one(self, new: FullRow) -> None:
         old = self.connection.execute(_SELECT, new[:2]).fetchone()
@@ -349,10 +354,12 @@ class IndexWriter:
         }
         if not watched:
             return
-        for _, rows in self._runs:
-            for row in rows:
-                if row[0] in watched:
-                    watched[row[0]][1].append(row[1])
+        for insert, values in self._runs:
+            for number, name in zip(
+                values[:: insert.width], values[1 :: insert.width], strict=True
+            ):
+                if number in watched:
+                    watched[number][1].append(name)
         for folder, names in watched.values():
             self.folders.check_new_files(folder, names)
 

@@ -1,4 +1,5 @@
 import re
+from itertools import groupby
 
 import pytest
 from hypothesis import example, given
@@ -10,6 +11,7 @@ from packager_jupyter.packages.names import (
     check_package_name,
     check_path,
     check_version,
+    folder_runs,
     is_plain_name,
     is_plain_path,
     join_path,
@@ -164,3 +166,18 @@ def test_the_fast_check_agrees_with_the_slow_one(name):
     if is_plain_name(name):
         assert is_valid
         assert "/" not in name
+
+
+@given(st.lists(KEYS, max_size=8))
+@example(["a/b", "a/c"])
+@example(["a/b", "x", "a/c"])
+@example(["a/b", "a/c/d", "a/e"])
+@example(["a/b\na/c", "a/d"])
+@example(["a/b", "a\n/c", "a/d"])
+def test_runs_of_one_folder_are_those_of_each_path(paths):
+    folders = [path[: path.rfind("/") + 1] for path in paths]
+
+    runs = list(folder_runs(paths))
+
+    assert [prefix for prefix, _ in runs] == [prefix for prefix, _ in groupby(folders)]
+    assert [prefix + name for prefix, names in runs for name in names] == paths
