@@ -2,10 +2,10 @@
 
 curl sends and fetches; wall time and the server's CPU time, interleaved. The peer is measured
 twice: as it comes it leaves the file to the system's memory, and with ``fsync`` it promises what
-ours promises, that an acknowledged file survives a power loss. Beside each download of ours another
-connection asks `healthz` all the time, and its 99th percentile is printed. `--size` is the file's
-MiB, `--folder` where everything lies: on a memory file system the disk costs nobody anything. Needs
-the Debian packages `curl` and `nginx-light`.
+ours promises, that an acknowledged file survives a power loss. Beside uploads and downloads of ours
+that are not timed another connection asks `healthz` all the time, and the 99th percentile of that
+is printed. `--size` is the file's MiB, `--folder` where everything lies: on a memory file system
+the disk costs nobody anything. Needs the Debian packages `curl` and `nginx-light`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from peers.process import free_ports
 from registries.pypi.distributions import wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from registry_servers import Index
 
@@ -158,6 +158,14 @@ class Prober(threading.Thread):
         return sorted(self.took_s)[int(len(self.took_s) * 0.99)] * 1e3
 
 
+def beside(ours: Index, work: Callable[[], object]) -> float:
+    """Return the 99th percentile of requests beside `work`, in milliseconds."""
+    prober = Prober(f"{ours.page.partition('/pypi/')[0]}/healthz")
+    prober.start()
+    work()
+    return prober.stop()
+
+
 def uploads(folder: Path, ours: Index, oci_token: str, size: int, rounds: int) -> Path:
     """Print the wall time of uploads; return the last wheel, which is published."""
     [port] = free_ports(1)
@@ -168,6 +176,7 @@ def uploads(folder: Path, ours: Index, oci_token: str, size: int, rounds: int) -
     url = f"http://127.0.0.1:{port}/upload"
     buffered = servers.Index("buffered", url, process)
     spent: dict[str, list[tuple[float, float]]] = {}
+    waits: list[float] = []
     before = resident_bytes(ours.pids())
     try:
         for number in range(rounds):
@@ -183,6 +192,10 @@ def uploads(folder: Path, ours: Index, oci_token: str, size: int, rounds: int) -
                 took_s = send()
                 spent.setdefault(name, []).append((took_s, server.cpu_s() - cpu_s))
                 os.sync()
+            waits += [
+                beside(ours, lambda: upload_form(ours, file)),  # noqa: B023
+                beside(ours, lambda: upload_blob(ours, oci_token, file)),  # noqa: B023
+            ]
             if number + 1 < rounds:
                 file.unlink()
         theirs = peak_bytes(buffered.pids())
@@ -202,6 +215,7 @@ def uploads(folder: Path, ours: Index, oci_token: str, size: int, rounds: int) -
     grown = peak_bytes(ours.pids()) - before
     print(f"\npeak memory: ours {grown / 2**20:,.0f} MiB above its start, "
           f"Tornado's {theirs / 2**20:,.0f} MiB")  # fmt: skip
+    print(f"healthz beside an upload: p99 {statistics.median(waits):.1f} ms")
     return file
 
 
@@ -224,10 +238,7 @@ def downloads(ours: Index, static: Index, file: Path, size: int, rounds: int) ->
             took_s = curl("--output", os.devnull, *request)
             if turn:
                 spent[name].append((took_s, server.cpu_s() - cpu_s))
-        prober = Prober(f"{origin}/healthz")
-        prober.start()
-        curl("--output", os.devnull, "--header", auth, url)
-        waits.append(prober.stop())
+        waits.append(beside(ours, lambda: curl("--output", os.devnull, "--header", auth, url)))
     print(f"\n### Download of {size:,} MiB\n\n| server | wall, s | MB/s | of nginx | CPU, s |\n"
           "| --- | --: | --: | --: | --: |")  # fmt: skip
     for name, values in spent.items():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEMP_PREFIX = ".packager-tmp-"
 WRITEBACK_BYTES = 8 * 1024 * 1024
+KEPT_BYTES = 8 * WRITEBACK_BYTES
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NO_UNNAMED = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
 _NO_NAME = frozenset(
@@ -71,7 +72,9 @@ class EarlyWriteback:
     """Has the system write a growing file to its disk while more of it comes.
 
     Otherwise a large file stays in memory until the ``fsync`` at its end, which then waits for all
-    of it. Only a hint: durable is what was synced.
+    of it. Of a file on its disk only the last `KEPT_BYTES` stay in the system's memory: a page used
+    again costs a fraction of a new one, and what others read stays. Only a hint: durable is what
+    was synced.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -83,12 +86,16 @@ class EarlyWriteback:
         self._written += size_bytes
         # One step behind: the last bytes may still be in Python's buffer.
         while self._written - self._begun >= 2 * WRITEBACK_BYTES:
-            with contextlib.suppress(OSError):
-                # Linux begins to write what it is to forget and has not written yet.
-                os.posix_fadvise(
-                    self._file.fileno(), self._begun, WRITEBACK_BYTES, os.POSIX_FADV_DONTNEED
-                )
+            # Linux begins to write what it is to forget and has not written yet; what it has, it
+            # forgets.
+            self._forget(self._begun)
+            if self._begun >= KEPT_BYTES:
+                self._forget(self._begun - KEPT_BYTES)
             self._begun += WRITEBACK_BYTES
+
+    def _forget(self, start: int) -> None:
+        with contextlib.suppress(OSError):
+            os.posix_fadvise(self._file.fileno(), start, WRITEBACK_BYTES, os.POSIX_FADV_DONTNEED)
 
 
 class TempFile:

@@ -89,7 +89,7 @@ class BlobWriter:
         self._writeback = EarlyWriteback(temp.file)
         self.size_bytes = 0
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Add bytes of any length."""
         self._hash.update(chunk)
         self._temp.file.write(chunk)

@@ -98,3 +98,39 @@ def test_make_dirs_makes_private_folders(tmp_path):
     io.make_dirs(tmp_path / "a" / "b")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+
+
+def test_of_a_large_file_only_the_end_stays_in_memory(tmp_path, monkeypatch):
+    step = 1024 * 1024
+    monkeypatch.setattr(io, "WRITEBACK_BYTES", step)
+    monkeypatch.setattr(io, "KEPT_BYTES", 4 * step)
+    data = os.urandom(step)
+    with (tmp_path / "probe").open("w+b", 0) as file:
+        file.write(data)
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, step, os.POSIX_FADV_DONTNEED)
+        if is_in_memory(file.fileno(), 0):
+            pytest.skip("a file system in memory")
+    with (tmp_path / "large").open("w+b", 0) as file:
+        writeback = io.EarlyWriteback(file)
+        for at in range(16):
+            file.write(data)
+            writeback.wrote(step)
+            if at == 11:
+                os.fsync(file.fileno())  # what is not on the disk yet cannot be forgotten
+        is_known = [is_in_memory(file.fileno(), at * step) for at in range(16)]
+        # Before the eighth it depends on how fast the disk is.
+        assert (is_known[7:10], is_known[-2:]) == ([False] * 3, [True] * 2)
+        file.seek(0)
+        assert file.read() == data * 16
+
+
+def is_in_memory(fd, at):
+    """Whether a read there makes nobody wait."""
+    try:
+        os.preadv(fd, [bytearray(1)], at, os.RWF_NOWAIT)
+    except OSError as error:
+        if error.errno not in {errno.EAGAIN, errno.EOPNOTSUPP}:
+            raise
+        return error.errno == errno.EOPNOTSUPP  # a file system in memory does not offer it
+    return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import subprocess
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -189,6 +190,20 @@ def standalone_host(standalone_server: Any) -> HostUnderTest:
     """Speak to the standalone server."""
     services = standalone_server.app.settings["packager"]
     return HostUnderTest("standalone", standalone_server.url, standalone_server.token, services)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, require: Any) -> tuple[Path, Path]:
+    """Return the files of a certificate for 127.0.0.1, which signs itself, and of its key."""
+    openssl = require("openssl", package="openssl")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", key, "-out", cert],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key
 
 
 @pytest.fixture(params=["jupyter", "standalone"])

@@ -7,24 +7,28 @@ import contextlib
 import gzip
 import hashlib
 import os
+import random
+import socket
+import ssl
 import threading
 import zipfile
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
-from tornado.iostream import SSLIOStream
+from tornado.iostream import IOStream
 from tornado.testing import bind_unused_port
 
 from packager_jupyter.oci.blobs import BlobChunks
 from packager_jupyter.oci.layout import LayoutStore
 from packager_jupyter.registries.pypi.upload import upload_of_file
+from packager_jupyter.serve import ServeOptions, StandaloneServer
 from packager_jupyter.server.registry import multipart
-from packager_jupyter.server.registry.intake import READ_BYTES
 from packager_jupyter.server.registry.multipart import FormReceiver
 from packager_jupyter.server.registry.oci.sessions import LayoutSink
 from packager_jupyter.server.share.sending import Sending
@@ -210,20 +214,69 @@ class TestUploads:
         held_back.set()
         await until(lambda: open_files(host) == before)
 
+    @pytest.mark.parametrize("length", [MIB - 1, MIB, MIB + 1, 2 * MIB, len(NOISE)])
+    async def test_it_may_come_in_any_pieces(self, oci, length):
+        where = await oci.begin()
+        writer = await patch(oci, where, length)
+        sizes = random.Random(length)
+        at = 0
+        while at < length:
+            size = sizes.choice((1, 4096, 65_537, MIB - 1, MIB, 2 * MIB))
+            writer.write(NOISE[at : min(at + size, length)])
+            await writer.drain()
+            await asyncio.sleep(0.002)  # so that it is no longer in one piece
+            at += size
+        await until_free(oci, where, length)
+        writer.close()
+        digest = sha256(NOISE[:length])
+        end = await oci.call("PUT", f"{where}?digest={digest}", b"")
+        assert end.code == 201, end.body
+        assert (await oci.call("GET", f"blobs/{digest}")).body == NOISE[:length]
+
+    async def test_bytes_out_of_order_change_nothing(self, oci):
+        where = await oci.begin()
+        half = 2 * MIB + 3
+        assert (await oci.call("PATCH", where, NOISE[:half])).code == 202
+        wrong = await oci.call("PATCH", where, NOISE, Content_Range=f"0-{len(NOISE) - 1}")
+        assert (wrong.code, wrong.headers["Range"]) == (416, f"0-{half - 1}")
+        rest = f"{half}-{len(NOISE) - 1}"
+        assert (await oci.call("PATCH", where, NOISE[half:], Content_Range=rest)).code == 202
+        end = await oci.call("PUT", f"{where}?digest={sha256(NOISE)}", b"")
+        assert end.code == 201, end.body
+
+    async def test_over_tls(self, standalone_services, certificate):
+        cert, key = certificate
+        server = StandaloneServer(standalone_services, ServeOptions(tls_cert=cert, tls_key=key))
+        server.start()
+        token = standalone_services.tokens.create("alice", scopes=("oci/lab/*:publish",)).secret
+        async with httpx.AsyncClient(
+            base_url=server.url,
+            headers={"Authorization": basic(token)},
+            verify=ssl.create_default_context(cafile=cert),
+        ) as client:
+            where = (await client.post("v2/lab/thing/blobs/uploads/")).headers["Location"]
+            answer = await client.put(f"{where}?digest={sha256(NOISE)}", content=NOISE)
+        await server.stop(drain_s=0)
+        assert answer.status_code == 201, answer.text
+
     async def test_the_next_request_of_a_connection_reads_as_usual(self, standalone_server, oci):
         streams = standalone_server._listener.streams
-        client = AsyncHTTPClient(force_instance=True)
-        port = standalone_server.url
-        auth = {"Authorization": basic(oci.token)} | OCTETS
-        seen = []
-        for _ in range(2):
-            where = await oci.begin()
-            url = f"{port}{where[1:]}?digest={sha256(NOISE)}"
-            answer = await client.fetch(url, method="PUT", body=NOISE, headers=auth)
-            assert answer.code == 201
-            seen += [stream.read_chunk_size for stream in streams]
-        assert READ_BYTES not in seen
-        assert not any(isinstance(stream, SSLIOStream) for stream in streams)
+        usual = IOStream(socket.socket()).read_chunk_size
+        auth = {"Authorization": basic(oci.token)}
+        where = [await oci.begin() for _ in range(3)]
+
+        async def pieces():
+            for at in range(0, len(NOISE), MIB):
+                yield NOISE[at : at + MIB]
+
+        async with httpx.AsyncClient(base_url=standalone_server.url, headers=auth) as client:
+            for content in (pieces(), NOISE, NOISE):
+                url = f"{where.pop()}?digest={sha256(NOISE)}"
+                answer = await client.put(url, content=content)
+                assert answer.status_code == 201, answer.text
+                assert (await client.get("healthz")).text == "ok\n"
+                [stream] = [stream for stream in streams if not stream.closed()]
+                assert stream.read_chunk_size == usual
 
 
 def open_files(host):
@@ -236,6 +289,15 @@ def open_files(host):
             if target.startswith(f"{folder}/incoming") or "/blobs/" in target:
                 found.append(target)
     return found
+
+
+async def until_free(oci, where, length):
+    """Wait until an upload has `length` bytes."""
+    for _ in range(1000):
+        if (await oci.call("GET", where)).headers["Range"] == f"0-{length - 1}":
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("they do not come")
 
 
 async def patch(oci, where, length):

@@ -90,15 +90,8 @@ def test_its_log_never_holds_a_token(start):
         assert secret not in out + log, secret
 
 
-def test_tls(start, tmp_path, require):
-    openssl = require("openssl", package="openssl")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", key, "-out", cert],
-        check=True, capture_output=True,
-    )  # fmt: skip
+def test_tls(start, certificate):
+    cert, key = certificate
     _process, url = start(cert, key)
     assert url.startswith("https://127.0.0.1:")
     trusting = ssl.create_default_context(cafile=cert)

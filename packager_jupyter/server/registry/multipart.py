@@ -96,7 +96,7 @@ class FormReceiver:
             },
         )
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the body.
 
         Raises
@@ -108,7 +108,7 @@ class FormReceiver:
         """
         with explain_disk_full("the uploaded file"):
             try:
-                self._parser.write(chunk)
+                self._parser.write(bytes(chunk))
             except FormParserError:
                 raise _damaged() from None
 
@@ -188,7 +188,7 @@ class BareReceiver:
         make_dirs(folder)
         self._arriving = _Arriving(folder)  # closed by `close`, when the request ends
 
-    def feed(self, chunk: bytes) -> None:
+    def feed(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes of the body; raises `DiskFullError`."""
         with explain_disk_full("the uploaded file"):
             self._arriving.write(chunk)

@@ -37,7 +37,7 @@ MAX_UPLOADS = 512
 class Sink(Protocol):
     """Where the bytes of one upload wait; used by one thread at a time."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Add bytes."""
         ...
 
@@ -58,7 +58,7 @@ class LayoutSink:
         self._writer = self._open.enter_context(store.ingest(repository))
 
     @explain_disk()
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """See `Sink.write`."""
         self._writer.write(chunk)
 
@@ -83,7 +83,7 @@ class SpoolSink:
         # Closed by `commit` or `discard`.
         self._file = cast("BinaryIO", tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """See `Sink.write`."""
         with explain_disk_full("the uploaded blob"):
             self._file.write(chunk)
@@ -135,7 +135,7 @@ class UploadSession:
         self.touched_s = time.monotonic()
         self.is_claimed = False
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Add bytes.
 
         Raises
