@@ -14,7 +14,7 @@ import pytest
 
 from packager_jupyter.server.jobs import JobTable
 from packager_jupyter.server.pool import BoundedPool
-from packager_jupyter.server.turns import SWITCH_S, ShortWhile, short_turns
+from packager_jupyter.server.turns import SWITCH_S, YOUNG_OBJECTS, ShortWhile, short_turns, working
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -122,3 +122,52 @@ def test_an_interval_that_others_set_stays():
         assert sys.getswitchinterval() == pytest.approx(SWITCH_S / 2)
     finally:
         sys.setswitchinterval(before_s)
+
+
+@pytest.fixture
+def thresholds():
+    """Set Python's own thresholds for this test, and count collections by generation."""
+    before, counts = gc.get_threshold(), [0, 0, 0]
+
+    def count(phase, info):
+        if phase == "start":
+            counts[info["generation"]] += 1
+
+    gc.set_threshold(700, 10, 10)
+    gc.callbacks.append(count)
+    yield counts
+    gc.callbacks.remove(count)
+    gc.set_threshold(*before)
+
+
+async def test_rows_that_come_and_go_in_a_thread_do_not_grow_old(thresholds):
+    def read_pages():
+        for _ in range(300):
+            [[number] for number in range(1000)]  # a list is visited by collections, an int not
+
+    read_pages()
+    assert thresholds[1] > 10, "they are taken for something that stays"
+    gc.collect()
+    thresholds[:] = [0, 0, 0]
+    pool = BoundedPool(workers=1)
+    try:
+        await pool.run(read_pages)
+    finally:
+        pool.close()
+    assert thresholds[1:] == [0, 0]
+    assert gc.get_threshold() == (700, 10, 10)
+
+
+@pytest.mark.parametrize(
+    "others", [(YOUNG_OBJECTS + 1, 5, 5), (0, 10, 10)], ids=["less often", "never"]
+)
+def test_thresholds_that_others_set_stay(thresholds, others):
+    gc.set_threshold(*others)
+    with working, working:
+        assert gc.get_threshold() == others
+    assert gc.get_threshold() == others
+    gc.set_threshold(700, 10, 10)
+    with working:
+        assert gc.get_threshold() == (YOUNG_OBJECTS, 10, 10)
+        gc.set_threshold(*others)
+    assert gc.get_threshold() == others
