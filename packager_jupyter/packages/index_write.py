@@ -47,8 +47,9 @@ FullRow = tuple[int, str, int, int, PackedEtag, int | None, str | None, bytes | 
 _FULL = ("folder", "name", "size", "modified", "etag", "source", "key", "sha256", "extra")
 _SELECT = f"SELECT {', '.join(_FULL)} FROM file WHERE folder=? AND name=?"
 
-_MAX_VALUES = 990
-"""SQLite before 3.32 binds at most 999 values to a statement."""
+_STEPS = (1000, 198, 18, 1)
+"""How many rows one statement inserts; as few as SQLite before 3.32 allows, which binds at most 999
+values, or as many as pay."""
 
 
 class Insert:
@@ -60,20 +61,20 @@ class Insert:
         Which columns of `FullRow` a row has; the others are NULL.
     width : int
         How many these are.
-    one, many : str
-        Statements for one row and for `many_rows` of them.
+    steps : list of (int, str)
+        How many values a statement takes, and the statement; the largest first.
     """
 
-    __slots__ = ("columns", "many", "many_rows", "one", "width")
+    __slots__ = ("columns", "steps", "width")
 
     def __init__(self, columns: tuple[int, ...]) -> None:
-        marks = ["?" if number in columns else "NULL" for number in range(len(_FULL))]
-        values = f"({','.join(marks)})"
+        marks = ",".join("?" if number in columns else "NULL" for number in range(len(_FULL)))
         self.columns = columns
         self.width = len(columns)
-        self.many_rows = _MAX_VALUES // len(columns)
-        self.one = f"INSERT INTO file VALUES{values}"
-        self.many = f"INSERT INTO file VALUES{','.join([values] * self.many_rows)}"
+        self.steps = [
+            (rows * self.width, f"INSERT INTO file VALUES{','.join([f'({marks})'] * rows)}")
+            for rows in _STEPS
+        ]
 
     def full(self, row: Sequence[Any]) -> FullRow:
         """Return a row with all its columns, as it is read."""
@@ -154,6 +155,7 @@ class IndexWriter:
     def __init__(self, connection: sqlite3.Connection, *, is_unique: bool = False) -> None:
         self.connection = connection
         self._is_unique = is_unique
+        self._most_values = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self.counts = AddCounts()
         self.is_changed = False
         self.folders = FolderTable(connection)
@@ -306,26 +308,23 @@ class IndexWriter:
 
     def _insert(self, insert: Insert, values: list[Any]) -> None:
         """Insert at full speed up to the first path that is there already, then one by one."""
-        execute = self.connection.execute
-        width, many = insert.width, insert.width * insert.many_rows
-        whole = len(values) - len(values) % many
         done = 0
         try:
-            for done in range(0, whole, many):
-                execute(insert.many, values[done : done + many])
-            for done in range(whole, len(values), width):
-                execute(insert.one, values[done : done + width])
+            for count, statement in insert.steps:
+                while count <= self._most_values and len(values) - done >= count:
+                    self.connection.execute(statement, values[done : done + count])
+                    done += count
         except sqlite3.IntegrityError:
             # A statement that fails leaves nothing behind, so what is before `done` is in.
             if self._is_unique:
                 raise
-            for start in range(done, len(values), width):
-                self._insert_one(insert.full(values[start : start + width]))
+            for start in range(done, len(values), insert.width):
+                self._insert_one(insert.full(values[start : start + insert.width]))
 
     def _insert_one(self, new: FullRow) -> None:
         old = self.connection.execute(_SELECT, new[:2]).fetchone()
         if old is None:
-            self.connection.execute(_ALL.one, new)
+            self.connection.execute(_ALL.steps[-1][1], new)
             return
         kept = _with_known_checksums(old, new)
         folder = self.folders.by_id(new[0])

@@ -15,6 +15,7 @@ from packager_jupyter.errors import (
 )
 from packager_jupyter.packages import index_db
 from packager_jupyter.packages.index import PointerIndex
+from packager_jupyter.packages.index_db import open_writer
 from packager_jupyter.packages.index_filter import WORK_PER_PAGE
 from packager_jupyter.packages.index_query import FolderRow
 from packager_jupyter.packages.index_rows import pack_etag, pack_etags, unpack_etag
@@ -47,6 +48,25 @@ def every_page(index, folder="", **options):
         cursor = page.cursor
         if cursor is None:
             return rows
+
+
+@pytest.mark.parametrize("most_values", [999, 32_766])
+def test_rows_are_inserted_whatever_a_statement_may_bind(index, monkeypatch, most_values):
+    def open_limited(path):
+        connection = open_writer(path)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, most_values)
+        return connection
+
+    monkeypatch.setattr("packager_jupyter.packages.index.open_writer", open_limited)
+    known = pointer("a/1216", 7)
+    index.add([known])
+
+    counts = index.add([*(pointer(f"a/{number}") for number in range(1217)), known])
+
+    assert (counts.added, counts.replaced) == (1216, 2)
+    assert index.get("a/1216") == known
+    assert {one.path for one in index.iter_sorted()} == {f"a/{number}" for number in range(1217)}
+    assert index.totals() == (1217, 1216 + 7)
 
 
 def test_an_empty_index_has_an_empty_root(index):
