@@ -17,6 +17,7 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
+from weakref import WeakValueDictionary
 
 import orjson
 
@@ -42,7 +43,7 @@ from packager_jupyter.oci.manifest import (
 from packager_jupyter.oci.names import check_repository, digest_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from packager_jupyter.oci.base import Descriptor, OciStore
@@ -92,6 +93,7 @@ class Feed:
         self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._lock = threading.Lock()
         self._known: set[str] = set()
+        self._turns: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
     def repository(self, project: str) -> str:
         """Return the repository of a project."""
@@ -281,22 +283,43 @@ class Feed:
         """
         repo = self.repository(project)
         for attempt in range(_READ_TRIES):
-            stamp = self.store.change_stamp(repo)
-            tags = frozenset(filter(is_truth, self.store.tag_names(repo)))
-            if not tags:
-                return None
-            with self._lock:
-                cached = self._cache.get(repo)
-            if cached and cached.tags == tags and (cached.is_indexed or not is_reader):
-                with self._lock:
-                    self._cache[repo] = replace(cached, stamp=stamp)
-                return cached.state
-            try:
-                return self._rebuild(project, repo, tags, cached, is_reader=is_reader)
-            except BlobNotFoundError:
-                if attempt == _READ_TRIES - 1:
-                    raise
+            tags, cached = self._look(repo)
+            if tags and not _is_current(cached, tags, is_reader=is_reader):
+                with self._turn(repo) as has_waited:
+                    if has_waited:
+                        tags, cached = self._look(repo)
+                    try:
+                        if tags and not _is_current(cached, tags, is_reader=is_reader):
+                            return self._rebuild(project, repo, tags, cached, is_reader=is_reader)
+                    except BlobNotFoundError:
+                        if attempt == _READ_TRIES - 1:
+                            raise
+                        continue
+            return cached.state if tags and cached else None
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    @contextlib.contextmanager
+    def _turn(self, repo: str) -> Iterator[bool]:
+        """Let one thread at a time read what is new; whoever waited finds what that one read."""
+        with self._lock:
+            turn = self._turns.get(repo) or self._turns.setdefault(repo, threading.Lock())
+        has_waited = not turn.acquire(blocking=False)
+        if has_waited:
+            turn.acquire()
+        try:
+            yield has_waited
+        finally:
+            turn.release()
+
+    def _look(self, repo: str) -> tuple[frozenset[str], _Cached | None]:
+        """Return the tags that count, and what is remembered: with their stamp if it has them."""
+        stamp = self.store.change_stamp(repo)
+        tags = frozenset(filter(is_truth, self.store.tag_names(repo)))
+        with self._lock:
+            cached = self._cache.get(repo)
+            if cached and cached.tags == tags:
+                cached = self._cache[repo] = replace(cached, stamp=stamp)
+        return tags, cached
 
     def fresh(self, project: str) -> ProjectState | None:
         """Return the state when a local store can say without waiting that it is up to date."""
@@ -396,3 +419,7 @@ class Feed:
     def _true_name(self, tag: str) -> str:
         content = parse_manifest(self.store.get_manifest(self._meta, tag).body)
         return content.annotations.get(ANNOTATION_TITLE, tag)
+
+
+def _is_current(cached: _Cached | None, tags: frozenset[str], *, is_reader: bool) -> bool:
+    return cached is not None and cached.tags == tags and (cached.is_indexed or not is_reader)

@@ -132,7 +132,13 @@ class ManifestReader:
             One of the indexes is damaged.
         """
         found: dict[str, Descriptor] = {}
-        todo = [entry for entry in index.unique() if IS_INDEX.get(entry.media_type)]
+        # Of thousands of entries few are indexes: only those are worth a descriptor.
+        indexes = {
+            entry["digest"]: entry
+            for entry in index.entries
+            if IS_INDEX.get(str(entry.get("mediaType")))
+        }
+        todo = [index.descriptor(entry) for entry in indexes.values()]
         while todo:
             for child in self.content(blobs, todo.pop()).manifests:
                 if child.digest not in found:

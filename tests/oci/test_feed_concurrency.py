@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from packager_jupyter.oci import feed_names
+from packager_jupyter.oci.feed_names import INDEX_TAG
 from packager_jupyter.oci.fsck import check
 from packager_jupyter.oci.layout import LayoutStore
 from packager_jupyter.registries.pypi.index import PypiIndex
@@ -75,6 +77,32 @@ def test_of_many_uploads_of_one_name_exactly_one_wins(either):
             [winner] = [n for n in found if n is not None]
             raw = PypiIndex(either, "main").metadata("demo", f"demo-{version}-py3-none-any.whl")
             assert f"Summary: by {winner}".encode() in raw
+
+
+def test_what_is_new_is_read_once_however_many_ask(either, monkeypatch):
+    for n in range(5):
+        publish(PypiIndex(either, "main"), "demo", f"{n}.0")
+    index = PypiIndex(either, "main")
+    read = []
+    original = either.get_manifest
+
+    def slowly(repo, reference):
+        read.append(reference)
+        time.sleep(0.02)
+        return original(repo, reference)
+
+    monkeypatch.setattr(either, "get_manifest", slowly)
+    start = threading.Barrier(8)
+
+    def ask(_number):
+        start.wait(60)
+        return set(index.feed.state("demo", is_reader=False).releases)
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(ask, range(8)))
+    assert len(found[0]) == 5
+    assert all(one == found[0] for one in found)
+    assert sorted(read) == sorted([INDEX_TAG, *found[0]])
 
 
 def _publish_many(root, number, queue):
