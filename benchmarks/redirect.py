@@ -1,8 +1,9 @@
 """Redirects of a share's files per second, beside a bare Tornado handler that says hello.
 
 Every server is a process of its own; what is measured is the CPU time that the servers spend for a
-fixed number of requests over 16 connections, so that the load generator does not count. The files
-are pointers with a version id, for which no storage is asked, and files of a local folder.
+fixed number of requests over 16 connections, so that the load generator does not count. What a
+request leaves to be written a second later, its use and its line of the audit, counts with it. The
+files are pointers with a version id, for which no storage is asked, and files of a local folder.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from packager_jupyter.packages.index import PointerIndex
 from packager_jupyter.packages.pointer import Pointer
 from packager_jupyter.serve import ServeOptions, StandaloneServer
 from packager_jupyter.server import logs
+from packager_jupyter.server.turns import short_turns
 from packager_jupyter.services import Services
+from packager_jupyter.shares.later import DELAY_S
 from packager_jupyter.sources.spec import CredentialRef
 
 if TYPE_CHECKING:
@@ -127,9 +130,10 @@ def serve_hello(_shared: Shared, ready: Connection) -> None:
 def serve_standalone(shared: Shared, ready: Connection) -> None:
     async def serve() -> None:
         server = StandaloneServer(Services.open(shared.settings()), ServeOptions(port=0))
-        server.start()
-        ready.send(server.url.removeprefix("http://"))
-        await asyncio.Event().wait()
+        with short_turns():  # as `packager serve` does
+            server.start()
+            ready.send(server.url.removeprefix("http://"))
+            await asyncio.Event().wait()
 
     log_to_nowhere()
     asyncio.run(serve())
@@ -267,7 +271,11 @@ def build(size: int) -> list[Suite]:
     CLOCKS[CLOCK] = lambda: cpu_s([pid for pid, _ in servers.values()])
 
     def case(name: str, server: str, path: str, status: bytes) -> Case:
-        return Case(name, size, lambda: asyncio.run(load(servers[server][1], path, size, status)))
+        def run() -> None:
+            asyncio.run(load(servers[server][1], path, size, status))
+            time.sleep(2 * DELAY_S)  # else the next case pays for what this one has left
+
+        return Case(name, size, run)
 
     versioned, local = f"{shared.versioned}file%20{{n}}.csv", f"{shared.local}file%20{{n}}.csv"
     cases = [

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 Claims = dict[str, str | int]
 MAX_CHARS = 16 * 1024
 MAX_SKEW_S = 60
-_encode_json = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")  # RFC 4648 5, here without the padding
 
 
 def canonical(claims: Mapping[str, str | int]) -> bytes:
     """Return the one JSON text of `claims`: sorted keys, no blanks, ASCII."""
-    return _encode_json(claims).encode()
+    # Every redirect to a folder's file signs claims; `json.dumps` takes four times as long.
+    text = encode_basestring_ascii
+    pairs = [
+        f"{text(name)}:{text(value) if isinstance(value, str) else int(value)}"
+        for name, value in sorted(claims.items())
+    ]
+    return f"{{{','.join(pairs)}}}".encode()
 
 
 def sign(
@@ -55,7 +62,7 @@ def verify(text: str, *, purpose: str, now_s: float, key: bytes) -> Claims | Non
 
 
 def _encode(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def _decode(text: str) -> bytes | None:

@@ -46,6 +46,10 @@ class Opener:
             return None
         return share
 
+    def mark(self) -> int | None:
+        """Return what changes with every commit, None where nothing tells; as cheap as `peek`."""
+        return self._marker.value()
+
     def open(self, segment: str, *, now_s: float) -> Share:
         """Return the active share that the path segment ``[slug-]token[~capability]`` names.
 

@@ -299,6 +299,10 @@ class Shares:
         """Do what `open` does without a query, or return ``None``; see `Opener.peek`."""
         return self._opener.peek(segment, now_s=now_s)
 
+    def mark(self) -> int | None:
+        """Return what changes with every commit to the database; see `Opener.mark`."""
+        return self._opener.mark()
+
     def open(self, segment: str, *, now_s: float) -> Share:
         """Return the active share that the path segment ``[slug-]token[~capability]`` names.
 

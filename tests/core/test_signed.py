@@ -66,3 +66,9 @@ def test_an_unsigned_body_is_never_parsed():
 @given(claim_sets, claim_sets)
 def test_no_two_claim_sets_give_the_same_bytes(one, other):
     assert (canonical(one) == canonical(other)) == (one == other)
+
+
+@given(claim_sets)
+def test_the_bytes_are_those_of_pythons_own_json(claims):
+    own = json.dumps(claims, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    assert canonical(claims) == own.encode()

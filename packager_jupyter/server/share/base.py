@@ -105,7 +105,7 @@ class ShareHandler(PackagerHandler):
         share = shares.peek(segment, now_s=now_s)
         if share is None:
             try:
-                share = await self.call(shares.open, segment, now_s=now_s)
+                share = await self._open(segment, now_s)
             except ShareNotFoundError:
                 password = self._sent_password()
                 if password is not None:
@@ -114,6 +114,20 @@ class ShareHandler(PackagerHandler):
                 raise
         self.share = share
         return share
+
+    async def _open(self, segment: str, now_s: float) -> Share:
+        """Look the share up, once for all who ask in the same second between the same commits.
+
+        Every second the uses and accesses of busy shares are committed, and all their visitors
+        have to ask anew.
+        """
+        shares = self.services.shares
+        mark = shares.mark()
+        if mark is None:
+            return await self.call(shares.open, segment, now_s=now_s)
+        return await self.state.opening.make(
+            (segment, mark, int(now_s)), lambda: self.call(shares.open, segment, now_s=now_s)
+        )
 
     async def check_audience(self, share: Share) -> None:
         """Let nobody pass who is not in the share's audience, as it is at this moment.

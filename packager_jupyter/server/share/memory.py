@@ -13,6 +13,31 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
+class Once(Generic[V]):
+    """Makes a value once for all who ask for it while it is being made, and forgets it then.
+
+    Used on the event loop only.
+    """
+
+    def __init__(self) -> None:
+        self._making: dict[Hashable, asyncio.Task[V]] = {}
+
+    async def make(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
+        """Return what `make` returns, or what another's `make` for the same key is about to."""
+        task = self._making.get(key)
+        if task is None:
+            task = asyncio.ensure_future(self._make(key, make))
+            self._making[key] = task
+        # One asker that goes away does not take the value from the others.
+        return await asyncio.shield(task)
+
+    async def _make(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
+        try:
+            return await make()
+        finally:
+            del self._making[key]
+
+
 class Memory(Generic[V]):
     """A dictionary of at most `size` values that forgets the one unused for longest.
 
@@ -23,7 +48,7 @@ class Memory(Generic[V]):
         self._size = size
         self._life_s = life_s
         self._values: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
-        self._loading: dict[Hashable, asyncio.Task[V]] = {}
+        self._loading: Once[V] = Once()
 
     def get(self, key: Hashable) -> V | None:
         """Return the value, or ``None`` when there is none young enough."""
@@ -56,17 +81,9 @@ class Memory(Generic[V]):
         found = self.get(key)
         if found is not None:
             return found
-        task = self._loading.get(key)
-        if task is None:
-            task = asyncio.ensure_future(self._make(key, make))
-            self._loading[key] = task
-        # One asker that goes away does not take the value from the others.
-        return await asyncio.shield(task)
+        return await self._loading.make(key, lambda: self._make(key, make))
 
     async def _make(self, key: Hashable, make: Callable[[], Awaitable[V]]) -> V:
-        try:
-            value = await make()
-            self.put(key, value)
-            return value
-        finally:
-            del self._loading[key]
+        value = await make()
+        self.put(key, value)
+        return value

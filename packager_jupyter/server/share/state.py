@@ -14,7 +14,7 @@ from packager_jupyter.exports.footprint_reading import FootprintReader
 from packager_jupyter.packages.kept import Kept
 from packager_jupyter.server.share.ahead import ReadAhead
 from packager_jupyter.server.share.gitserve import UploadPacks
-from packager_jupyter.server.share.memory import Memory
+from packager_jupyter.server.share.memory import Memory, Once
 from packager_jupyter.server.share.turns import Turns
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class ShareState:
     """The memories of one server."""
 
     def __init__(self) -> None:
+        self.opening: Once[Share] = Once()
         self.latest: Memory[Version] = Memory(256, life_s=LATEST_S)
         self.pinned: Memory[Version] = Memory(1024, life_s=PINNED_S)
         # Versions whose indexes are being built, by what they are remembered under.

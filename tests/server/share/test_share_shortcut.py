@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 
 import pytest
 
@@ -133,3 +135,41 @@ def test_only_capabilities_of_shares_take_shortcuts():
     assert taken
     for route in taken:
         assert route.verbs["GET"].principal == "share"
+
+
+async def test_visitors_who_ask_at_once_look_the_share_up_once(ocean, monkeypatch):
+    segment = ocean.share().segment
+    shares = type(ocean.shares)
+    opened, open_share = [], shares.open
+
+    def counted(self, *args, **options):
+        opened.append(args)
+        time.sleep(0.2)  # all ask meanwhile
+        return open_share(self, *args, **options)
+
+    monkeypatch.setattr(shares, "open", counted)
+    at_once = [ocean.get(segment, "files/top.bin") for _ in range(8)]
+    assert {answer.code for answer in await asyncio.gather(*at_once)} == {307}
+    assert len(opened) < 4
+
+
+async def test_nobody_joins_a_look_up_from_before_the_revocation(ocean, monkeypatch):
+    created = ocean.share()
+    shares = type(ocean.shares)
+    found, goes_on, open_share = threading.Event(), threading.Event(), shares.open
+
+    def slow(self, *args, **options):
+        share = open_share(self, *args, **options)
+        found.set()
+        goes_on.wait(20)
+        return share
+
+    monkeypatch.setattr(shares, "open", slow)
+    before = asyncio.ensure_future(ocean.get(created.segment, "files/top.bin"))
+    assert await asyncio.to_thread(found.wait, 20)
+    monkeypatch.setattr(shares, "open", open_share)
+    ocean.shares.revoke(created.share.id, "ann")
+    after = await asyncio.wait_for(ocean.get(created.segment, "files/top.bin"), 15)
+    assert after.code == 404
+    goes_on.set()
+    assert (await before).code == 307
