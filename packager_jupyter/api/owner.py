@@ -1,13 +1,9 @@
-"""Under which name a server or library of one person keeps shares and jobs, and its audit."""
+"""Under which name a server or library of one person keeps shares and jobs."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from packager_jupyter.services import Services
 
 
 def local_owner() -> str:
@@ -22,11 +18,3 @@ def local_owner() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container whose user id has no name
         return f"uid-{os.getuid()}"
-
-
-def audit_local(services: Services, action: str, subject: str) -> None:
-    """Record durably that the person who runs this process did `action` to `subject`.
-
-    The row has no address and no request: nothing came over a network.
-    """
-    services.audit.record(local_owner(), None, action, subject, "ok", None)

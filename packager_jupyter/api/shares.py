@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from packager_jupyter.api import recorded
 from packager_jupyter.shares.audience import ANYONE, WITHOUT_HOST
 from packager_jupyter.shares.audit import MAX_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from packager_jupyter.api.recorded import Actor
     from packager_jupyter.api.shapes.shares import NewShare
     from packager_jupyter.services import Services
     from packager_jupyter.shares.model import CreatedShare
@@ -29,17 +31,18 @@ def list_shares(services: Services, owner: str) -> dict[str, Any]:
 
 def create_share(
     services: Services,
+    actor: Actor,
     new: NewShare,
     *,
-    owner: str,
     public_url: str,
     checkable: Collection[str] = WITHOUT_HOST,
 ) -> Any:
     """Share a published version, or always the latest; the capability is shown this once."""
-    created = services.shares.create(
+    created = recorded.create_share(
+        services,
+        actor,
         new.package,
         version=None if new.version in {None, LATEST} else new.version,
-        owner=owner,
         password=new.password,
         expires_in_s=new.expires_in_s,
         description=new.description,
@@ -70,10 +73,10 @@ def prepare_share(
 
 def change_share(
     services: Services,
+    actor: Actor,
     share_id: str,
     given: Mapping[str, Any],
     *,
-    owner: str,
     public_url: str,
     checkable: Collection[str] = WITHOUT_HOST,
 ) -> Any:
@@ -84,13 +87,13 @@ def change_share(
             changes[name] = empty
     if changes.get("version") == LATEST:
         changes["version"] = None
-    changed = services.shares.update(share_id, owner, checkable=checkable, **changes)
+    changed = recorded.update_share(services, actor, share_id, checkable=checkable, **changes)
     return shown_once(changed, public_url=public_url)
 
 
-def rotate_share(services: Services, share_id: str, *, owner: str, public_url: str) -> Any:
+def rotate_share(services: Services, actor: Actor, share_id: str, *, public_url: str) -> Any:
     """Give the share another link; the old one, its capability and all cookies end at once."""
-    return shown_once(services.shares.rotate(share_id, owner), public_url=public_url)
+    return shown_once(recorded.rotate_share(services, actor, share_id), public_url=public_url)
 
 
 def share_log(
@@ -129,9 +132,9 @@ def shown_once(created: CreatedShare, *, public_url: str) -> dict[str, Any]:
     }
 
 
-def share_link(services: Services, share_id: str, *, owner: str, public_url: str) -> Any:
+def share_link(services: Services, actor: Actor, share_id: str, *, public_url: str) -> Any:
     """Return the link again; the capability cannot be had again."""
-    return {"url": share_url(public_url, services.shares.link(share_id, owner))}
+    return {"url": share_url(public_url, recorded.link_share(services, actor, share_id))}
 
 
 def share_url(public_url: str, segment: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from packager_jupyter.api.recorded import Actor
     from packager_jupyter.cli.settings import LoadedSettings
     from packager_jupyter.config import Settings
     from packager_jupyter.services import Services
@@ -91,9 +92,16 @@ class Session:
         action, subject : str
             As the REST API records them.
         """
-        from packager_jupyter.api.owner import audit_local
+        from packager_jupyter.api.recorded import record
 
-        audit_local(self.services, action, subject)
+        record(self.services, self.actor, action, subject)
+
+    @property
+    def actor(self) -> Actor:
+        """Whoever runs this command, as the audit records it."""
+        from packager_jupyter.api.recorded import local_actor
+
+        return local_actor()
 
     def __enter__(self) -> Self:
         return self

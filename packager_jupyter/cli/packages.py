@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +31,11 @@ _SHOWN = 10
 @pass_session
 def new(session: Session, /, name: str, **metadata: Any) -> None:
     """Begin a package: a folder below packages/ that you can edit."""
-    draft = session.services.packages.create(
+    from packager_jupyter.api.recorded import create_package
+
+    draft = create_package(
+        session.services,
+        session.actor,
         name,
         title=metadata["title"],
         description=metadata["description"],
@@ -40,7 +43,6 @@ def new(session: Session, /, name: str, **metadata: Any) -> None:
         authors=metadata["authors"],
         keywords=metadata["keywords"],
     )
-    session.audit("package.create", draft.name)
     session.out.result(
         {"name": draft.name, "folder": str(draft.folder)}, f"Made {draft.name} in {draft.folder}"
     )
@@ -263,9 +265,9 @@ def publish(session: Session, *, name: str, version: str | None, to: str | None)
     Publishing what is published already changes nothing and prints the same digest. The login of
     a registry comes from PACKAGER_OCI_USERNAME and _PASSWORD, or PACKAGER_OCI_TOKEN.
     """
-    draft = session.services.packages.draft(name)
-    done = draft.publish(version, now_s=int(time.time()))
-    session.audit("package.publish", f"{name}@{done.version}")
+    from packager_jupyter.api import recorded
+
+    done = recorded.publish(session.services, session.actor, name, version)
     body = {
         "package": name,
         "version": done.version,
@@ -296,10 +298,11 @@ def rm_version(session: Session, *, ref: PackageRef) -> None:
     Shares of it answer as gone, and latest names the newest version that is left. The objects in
     the storage stay as they are.
     """
+    from packager_jupyter.api.recorded import delete_version
+
     if ref.version is None:
         raise click.UsageError("Name the version: NAME@V.")
-    session.services.packages.delete_version(ref.name, ref.version, now_s=int(time.time()))
-    session.audit("package.delete_version", f"{ref.name}@{ref.version}")
+    delete_version(session.services, session.actor, ref.name, ref.version)
     session.out.result({"package": ref.name, "deleted": ref.version}, f"Deleted {ref}.")
 
 

@@ -98,20 +98,20 @@ def share(session: Session, /, *, ref: PackageRef, base_url: str | None, **optio
     the capability link, which opens the share without asking and is what tools need. Keep that
     one as you keep the password.
     """
+    from packager_jupyter.api.recorded import create_share
     from packager_jupyter.api.shares import prepare_share
     from packager_jupyter.cli import addresses
-    from packager_jupyter.server.auth import local_owner
 
     if base_url is not None:
         addresses.base_url(session.settings, given=base_url)  # refuse before anything is made
     options["path"], options["password"] = options.pop("paths"), options.pop("password_stdin")
-    created = session.services.shares.create(
+    created = create_share(
+        session.services,
+        session.actor,
         ref.name,
         version=None if ref.version in (None, _LATEST) else ref.version,
-        owner=local_owner(),
         **_given(options),
     )
-    session.audit("share.create", created.share.id)
     _show_links(session, created, base_url)
     # The link stands; the first visitor of a million files should not wait for this.
     with suppress(PackagerError):  # what is wrong with the version, its page will say
@@ -233,10 +233,9 @@ def shares_log(session: Session, *, share_id: str, limit: int | None, cursor: st
 @pass_session
 def shares_revoke(session: Session, *, share_id: str) -> None:
     """End a share at once; links to it stop working."""
-    from packager_jupyter.server.auth import local_owner
+    from packager_jupyter.api.recorded import revoke_share
 
-    info = session.services.shares.revoke(share_id, local_owner())
-    session.audit("share.revoke", share_id)
+    info = revoke_share(session.services, session.actor, share_id)
     session.out.result(
         info.to_json(),
         f"Revoked {info.id}, which shared {info.package} and was used {info.uses:,} times.",
@@ -269,8 +268,8 @@ def shares_edit(
 
     What you do not name stays. A new password ends every visit that the old one opened.
     """
+    from packager_jupyter.api.recorded import update_share
     from packager_jupyter.api.shares import CLEARED
-    from packager_jupyter.server.auth import local_owner
 
     options["path"], options["password"] = options.pop("paths"), options.pop("password_stdin")
     given = _given(options)
@@ -282,8 +281,7 @@ def shares_edit(
         given["version"] = None if version == _LATEST else version
     if not given:
         raise click.UsageError("Say what to change; packager shares edit --help lists it.")
-    changed = session.services.shares.update(share_id, local_owner(), **given)
-    session.audit("share.update", share_id)
+    changed = update_share(session.services, session.actor, share_id, **given)
     _show_links(session, changed, base_url)
 
 
@@ -293,10 +291,9 @@ def shares_edit(
 @pass_session
 def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> None:
     """Give a share another link; the old one stops working at once."""
-    from packager_jupyter.server.auth import local_owner
+    from packager_jupyter.api.recorded import rotate_share
 
-    rotated = session.services.shares.rotate(share_id, local_owner())
-    session.audit("share.rotate", share_id)
+    rotated = rotate_share(session.services, session.actor, share_id)
     _show_links(session, rotated, base_url)
 
 
@@ -306,12 +303,11 @@ def shares_rotate(session: Session, *, share_id: str, base_url: str | None) -> N
 @pass_session
 def shares_link(session: Session, *, share_id: str, base_url: str | None) -> None:
     """Print the link of a share again. The capability link cannot be had again."""
+    from packager_jupyter.api.recorded import link_share
     from packager_jupyter.api.shares import share_url
     from packager_jupyter.cli import addresses
-    from packager_jupyter.server.auth import local_owner
 
-    segment = session.services.shares.link(share_id, local_owner())
-    session.audit("share.link", share_id)
+    segment = link_share(session.services, session.actor, share_id)
     base = addresses.base_url(session.settings, given=base_url, share_token=segment)
     url = share_url(base.url, segment)
     session.out.result({"url": url}, url)

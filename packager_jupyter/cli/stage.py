@@ -121,13 +121,13 @@ def _link_of(
     BadInputError
         The share is not one of just this, none was named, or nothing answers to its link.
     """
-    from packager_jupyter.api.owner import local_owner
+    from packager_jupyter.api import recorded
 
-    shares, owner = session.services.shares, local_owner()
+    shares, actor = session.services.shares, session.actor
     version = None if ref.version in (None, _LATEST) else ref.version
     session.services.packages.version(ref.name, version or _LATEST)  # says what is wrong with it
     if share_id is not None:
-        info = shares.get(share_id, owner)
+        info = shares.get(share_id, actor.name)
         if (info.package, info.version, info.state) != (ref.name, version, "active"):
             raise BadInputError(
                 f"The share {info.id} is of {info.package}@{info.version or _LATEST}, and "
@@ -135,20 +135,23 @@ def _link_of(
                 remedy=f"Name an active share of {ref.name}@{version or _LATEST}: "
                 "packager shares ls --all",
             )
-        yield _address(session, shares.link(share_id, owner), base_url), share_id
+        segment = recorded.link_share(session.services, actor, share_id)
+        yield _address(session, segment, base_url), share_id
         return
     if not is_new:
         raise _no_share(session, ref, version, kind)
     _address(session, None, base_url)  # refuse before anything is made
-    created = shares.create(
-        ref.name, version=version, owner=owner, description=f"for packager stage --as {kind}"
+    created = recorded.create_share(
+        session.services,
+        actor,
+        ref.name,
+        version=version,
+        description=f"for packager stage --as {kind}",
     )
-    session.audit("share.create", created.share.id)
     try:
         yield _address(session, created.segment, base_url), created.share.id
     except BaseException:
-        shares.revoke(created.share.id, owner)
-        session.audit("share.revoke", created.share.id)
+        recorded.revoke_share(session.services, actor, created.share.id)
         raise
     session.out.remark(
         f"Made the share {created.share.id}. What was staged lives as long as it does."

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from packager_jupyter._version import __version__
 from packager_jupyter.api import packages as packages_api
+from packager_jupyter.api import recorded
 from packager_jupyter.api import shares as shares_api
 from packager_jupyter.api import sources as sources_api
 from packager_jupyter.api.models import read
-from packager_jupyter.api.owner import audit_local, local_owner
+from packager_jupyter.api.owner import local_owner
 from packager_jupyter.api.shapes.shares import NewShare, ShareChange
 from packager_jupyter.packages.inventory import open_keys
 from packager_jupyter.packages.keys_source import fetch_key_file
@@ -55,13 +56,13 @@ class LocalSources:
             credential=CredentialRef(**credential) if credential else NONE,
             secret=secret,
         )
-        audit_local(self._services, "source.add", spec.name)
+        recorded.record(self._services, recorded.local_actor(), "source.add", spec.name)
         return spec.to_json()
 
     def remove(self, name: str) -> None:
         """See `base.Sources.remove`."""
         self._services.sources.remove(name)
-        audit_local(self._services, "source.remove", name)
+        recorded.record(self._services, recorded.local_actor(), "source.remove", name)
 
     def test(self, name: str) -> Any:
         """See `base.Sources.test`."""
@@ -87,7 +88,7 @@ class LocalSources:
             ttl_s=ttl_s,
             self_url=self._services.settings.public_url or None,
         )
-        audit_local(self._services, "source.presign", name)
+        recorded.record(self._services, recorded.local_actor(), "source.presign", name)
         return signed
 
 
@@ -103,8 +104,9 @@ class LocalPackages:
 
     def create(self, name: str, *, title: str | None = None, description: str | None = None) -> Any:
         """See `base.Packages.create`."""
-        self._services.packages.create(name, title=title, description=description)
-        audit_local(self._services, "package.create", name)
+        recorded.create_package(
+            self._services, recorded.local_actor(), name, title=title, description=description
+        )
         return self.get(name)
 
     def get(self, name: str) -> Any:
@@ -113,8 +115,7 @@ class LocalPackages:
 
     def delete_draft(self, name: str) -> None:
         """See `base.Packages.delete_draft`."""
-        self._services.packages.delete_draft(name)
-        audit_local(self._services, "package.delete_draft", name)
+        recorded.delete_draft(self._services, recorded.local_actor(), name)
 
     def add(
         self,
@@ -221,9 +222,8 @@ class LocalPackages:
 
     def publish(self, name: str, version: str | None = None) -> Any:
         """See `base.Packages.publish`."""
-        done = packages_api.publish(self._services, name, version)
-        audit_local(self._services, "package.publish", f"{name}@{done['version']}")
-        return done
+        done = recorded.publish(self._services, recorded.local_actor(), name, version)
+        return packages_api.published(done)
 
     def versions(self, name: str) -> Any:
         """See `base.Packages.versions`."""
@@ -239,62 +239,54 @@ class LocalShares:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._owner = local_owner()
+        self._actor = recorded.local_actor()
 
     def list(self) -> Any:
         """See `base.Shares.list`."""
-        return shares_api.list_shares(self._services, self._owner)["items"]
+        return shares_api.list_shares(self._services, self._actor.name)["items"]
 
     def create(self, package: str, **given: Any) -> Any:
         """See `base.Shares.create`."""
-        created = shares_api.create_share(
+        return shares_api.create_share(
             self._services,
+            self._actor,
             NewShare(package, **given),
-            owner=self._owner,
             public_url=self._services.settings.public_url,
         )
-        audit_local(self._services, "share.create", created["share"]["id"])
-        return created
 
     def update(self, share_id: str, **changes: Any) -> Any:
         """See `base.Shares.update`."""
         read(ShareChange, changes)
-        changed = shares_api.change_share(
+        return shares_api.change_share(
             self._services,
+            self._actor,
             share_id,
             changes,
-            owner=self._owner,
             public_url=self._services.settings.public_url,
         )
-        audit_local(self._services, "share.update", share_id)
-        return changed
 
     def rotate(self, share_id: str) -> Any:
         """See `base.Shares.rotate`."""
-        rotated = shares_api.rotate_share(
+        return shares_api.rotate_share(
             self._services,
+            self._actor,
             share_id,
-            owner=self._owner,
             public_url=self._services.settings.public_url,
         )
-        audit_local(self._services, "share.rotate", share_id)
-        return rotated
 
     def link(self, share_id: str) -> str:
         """See `base.Shares.link`."""
         link = shares_api.share_link(
             self._services,
+            self._actor,
             share_id,
-            owner=self._owner,
             public_url=self._services.settings.public_url,
         )
-        audit_local(self._services, "share.link", share_id)
         return str(link["url"])
 
     def revoke(self, share_id: str) -> None:
         """See `base.Shares.revoke`."""
-        self._services.shares.revoke(share_id, self._owner)
-        audit_local(self._services, "share.revoke", share_id)
+        recorded.revoke_share(self._services, self._actor, share_id)
 
 
 class LocalClient:

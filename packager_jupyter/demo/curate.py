@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from packager_jupyter.api.recorded import Actor, create_package, create_share, link_share, publish
 from packager_jupyter.demo.notebook import executed_notebook
 from packager_jupyter.demo.survey import survey_files
 from packager_jupyter.errors import BadInputError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from packager_jupyter.config import Settings
-    from packager_jupyter.packages.draft import Draft
     from packager_jupyter.services import Services
 
 SOURCE = "ocean-survey"
@@ -118,18 +117,19 @@ def build(folder: Path, *, say: Callable[[str], None], owner: str) -> Demo:
     say("Writing the sample storage")
     storage_files, storage_bytes = _write_storage(folder / "storage")
     make_dirs(folder / "work")
+    actor = Actor(owner)
     with Services.open(settings_of(folder)) as services:
         if SOURCE not in {spec.name for spec in services.sources.specs()}:
             services.sources.add(SOURCE, (folder / "storage").as_uri())
         if PACKAGE not in {info.name for info in services.packages.names()}:
             say("Curating the package and running its notebook")
-            _curate(services)
+            _curate(services, actor)
         versions = services.packages.versions(PACKAGE)
         if not versions:
             say("Publishing")
-            services.packages.draft(PACKAGE).publish(None, now_s=int(time.time()))
+            publish(services, actor, PACKAGE)
             versions = services.packages.versions(PACKAGE)
-        segment = _share(services, owner)
+        segment = _share(services, actor)
     write_atomic(folder / _MARK, _mark(is_complete=True))
     newest = versions[0]
     return Demo(
@@ -194,8 +194,10 @@ def _write_storage(storage: Path) -> tuple[int, int]:
     return files, size_bytes
 
 
-def _curate(services: Services) -> None:
-    draft: Draft = services.packages.create(
+def _curate(services: Services, actor: Actor) -> None:
+    draft = create_package(
+        services,
+        actor,
         PACKAGE,
         title="Kelda Seamount survey 2024",
         description="Casts, glider tracks, soundings and images of an invented cruise.",
@@ -209,9 +211,9 @@ def _curate(services: Services) -> None:
     draft.attach(executed_notebook(draft.folder), NOTEBOOK)
 
 
-def _share(services: Services, owner: str) -> str:
+def _share(services: Services, actor: Actor) -> str:
     """Return the path segment of the sample's share, making the share when it is gone."""
-    for info in services.shares.list(owner):
+    for info in services.shares.list(actor.name):
         if info.state == "active" and info.package == PACKAGE and info.description == _SHARE_NOTE:
-            return services.shares.link(info.id, owner)
-    return services.shares.create(PACKAGE, owner=owner, description=_SHARE_NOTE).segment
+            return link_share(services, actor, info.id)
+    return create_share(services, actor, PACKAGE, description=_SHARE_NOTE).segment

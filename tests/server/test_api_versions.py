@@ -60,3 +60,26 @@ async def test_what_is_no_version_cannot_be_deleted(host):
     for version, status in (("7", 404), ("latest", 400), ("a%20b", 400)):
         answer = await host.fetch("DELETE", f"api/v1/packages/some/versions/{version}")
         assert answer.code == status, answer.body
+
+
+async def test_the_audit_says_how_a_publishing_job_ended(host):
+    await host.api("POST", "packages", {"name": "p"}, status=201)
+    readme = "api/v1/packages/p/attachments?path=README.md"
+    await host.fetch("PUT", readme, b"# one")
+    wanted = {"version": "1", "async": True}
+    assert (await host.job("POST", "packages/p/versions", wanted))["state"] == "done"
+    await host.fetch("PUT", readme, b"# other")
+    failed = await host.job("POST", "packages/p/versions", wanted)
+    assert failed["state"] == "failed"
+
+    def rows(subject):
+        found = [row for _, row in reversed(host.services.audit.rows(object=subject))]
+        assert all(row.principal and row.ip == "127.0.0.1" and row.request_id for row in found)
+        return [(row.action, row.result) for row in found if row.action == "package.publish"]
+
+    assert rows("p@1") == [("package.publish", "ok")]
+    assert rows("p") == [
+        ("package.publish", "started"),
+        ("package.publish", "started"),
+        ("package.publish", f"failed {failed['error']['code']}"),
+    ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import orjson
 
 from packager_jupyter.api.models import read
+from packager_jupyter.api.recorded import Actor, record
 from packager_jupyter.server.base import PackagerHandler
 from packager_jupyter.server.strict_json import parse_json
 
@@ -49,17 +50,14 @@ class ApiHandler(PackagerHandler):
         """Whether the caller runs this server, and so may use its files and environment."""
         return self.principal.is_owner
 
+    @property
+    def actor(self) -> Actor:
+        """The caller, as the audit records it."""
+        return Actor(self.principal.name, self.client_ip, self.request_id)
+
     async def audit(self, action: str, subject: str, *, result: str = "ok") -> None:
         """Record durably that the caller did `action` to `subject`."""
-        await self.call(
-            self.services.audit.record,
-            self.principal.name,
-            self.client_ip,
-            action,
-            subject,
-            result,
-            self.request_id,
-        )
+        await self.call(record, self.services, self.actor, action, subject, result=result)
 
     def render_failure(self, failure: Failure) -> None:
         """Finish with `failure` as JSON, whatever the client accepts."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Any
 
 from packager_jupyter.api import packages as api
+from packager_jupyter.api import recorded
 from packager_jupyter.api.models import read
 from packager_jupyter.api.shapes.common import JobShown
 from packager_jupyter.api.shapes.packages import (
@@ -51,9 +51,13 @@ class PackagesHandler(PackageHandler):
         """Begin a package."""
         new = self.read_body(NewPackage)
         await self.call(
-            self.services.packages.create, new.name, title=new.title, description=new.description
+            recorded.create_package,
+            self.services,
+            self.actor,
+            new.name,
+            title=new.title,
+            description=new.description,
         )
-        await self.audit("package.create", new.name)
         self.write_json(await self.whole(new.name), status=201)
 
 
@@ -74,8 +78,7 @@ class OnePackageHandler(PackageHandler):
 
     async def delete(self, package: str) -> None:
         """Delete the draft; published versions stay."""
-        await self.call(self.services.packages.delete_draft, package)
-        await self.audit("package.delete_draft", package)
+        await self.call(recorded.delete_draft, self.services, self.actor, package)
         self.write_nothing()
 
 
@@ -131,18 +134,21 @@ class VersionsHandler(PackageHandler):
         wanted = read(PublishRequest, parse_json(self.body) if self.body else {})
         if wanted.async_:
             await self.call(self.services.packages.draft, package)  # 404 now, not in the job
+            services, actor = self.services, self.actor
             job = self.context.jobs.start(
                 "publish",
                 subject=package,
-                owner=self.principal.name,
-                work=lambda _progress: {**api.publish(self.services, package, wanted.version)},
+                owner=actor.name,
+                work=lambda _progress: {
+                    **api.published(
+                        recorded.publish_in_job(services, actor, package, wanted.version)
+                    )
+                },
             )
-            await self.audit("package.publish", package, result="started")
             self.write_json(job.to_json(), status=202)
             return
-        done = await self.call(api.publish, self.services, package, wanted.version)
-        await self.audit("package.publish", f"{package}@{done['version']}")
-        self.write_json(done, status=201 if done["is_new"] else 200)
+        done = await self.call(recorded.publish, self.services, self.actor, package, wanted.version)
+        self.write_json(api.published(done), status=201 if done.is_new else 200)
 
 
 class OneVersionHandler(PackageHandler):
@@ -150,10 +156,8 @@ class OneVersionHandler(PackageHandler):
 
     async def delete(self, package: str, version: str) -> None:
         """Delete one version for good."""
-        now_s = int(time.time())
-        await self.call(self.services.packages.delete_version, package, version, now_s=now_s)
+        await self.call(recorded.delete_version, self.services, self.actor, package, version)
         share_state(self.settings).forget_version(package, version)
-        await self.audit("package.delete_version", f"{package}@{version}")
         self.write_nothing()
 
 

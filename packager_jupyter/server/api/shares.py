@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from packager_jupyter.api import shares as api
 from packager_jupyter.api.models import read
+from packager_jupyter.api.recorded import revoke_share
 from packager_jupyter.api.shapes.shares import (
     CreatedShare,
     Link,
@@ -37,12 +38,11 @@ class SharesHandler(ApiHandler):
         created = await self.call(
             api.create_share,
             self.services,
+            self.actor,
             new,
-            owner=self.principal.name,
             public_url=self.public_url,
             checkable=self.authenticator.audiences(self.principal),
         )
-        await self.audit("share.create", created["share"]["id"])
         self.write_json(created, status=201)
         # The owner has the answer; the first visitor of a million files should not wait for this.
         with suppress(PackagerError):  # what is wrong with the version, its page will say
@@ -66,19 +66,17 @@ class ShareHandler(ApiHandler):
         changed = await self.call(
             api.change_share,
             self.services,
+            self.actor,
             share,
             {name: getattr(change, name) for name in body},
-            owner=self.principal.name,
             public_url=self.public_url,
             checkable=self.authenticator.audiences(self.principal),
         )
-        await self.audit("share.update", share)
         self.write_json(changed)
 
     async def delete(self, share: str) -> None:
         """End a share at once."""
-        await self.call(self.services.shares.revoke, share, self.principal.name)
-        await self.audit("share.revoke", share)
+        await self.call(revoke_share, self.services, self.actor, share)
         self.write_nothing()
 
 
@@ -90,11 +88,10 @@ class ShareLinkHandler(ApiHandler):
         link = await self.call(
             api.share_link,
             self.services,
+            self.actor,
             share,
-            owner=self.principal.name,
             public_url=self.public_url,
         )
-        await self.audit("share.link", share)
         self.write_json(link)
 
 
@@ -124,11 +121,10 @@ class ShareRotateHandler(ApiHandler):
         rotated = await self.call(
             api.rotate_share,
             self.services,
+            self.actor,
             share,
-            owner=self.principal.name,
             public_url=self.public_url,
         )
-        await self.audit("share.rotate", share)
         self.write_json(rotated)
 
 
