@@ -1,10 +1,10 @@
 """`packager get` beside rclone, downloading many small files from the same share.
 
 Both read a share of the standalone server, which runs in a process of its own, over 8 connections,
-into a fresh folder: first files of a folder, whose bytes the server itself sends, then a fifth as
-many objects in a Ceph RADOS gateway. rclone reads the share's index and asks for no HEAD, the
-fastest way that it has. Both are started as people start them, so each run holds the start of its
-program. `--size` is the number of files.
+into a fresh folder: first files of a folder, whose bytes the server itself sends, then as many
+objects in a Ceph RADOS gateway. rclone reads the share's index and asks for no HEAD, its fastest
+way. Both are started as people start them, so each run holds the start of its program.
+`--size` is the number of files.
 """
 
 from __future__ import annotations
@@ -88,17 +88,16 @@ def build(size: int) -> list[Suite]:
     for path, data in objects(size).items():
         (local / "lake" / path).parent.mkdir(parents=True, exist_ok=True)
         (local / "lake" / path).write_bytes(data)
-    few = max(1, size // 5)
     running = os.environ.get("PACKAGER_TEST_RGW")
     rgw = RgwConnection.load(Path(running)) if running else stack.enter_context(RgwServer())
     storage = S3(rgw)
     with ThreadPoolExecutor(JOBS) as pool:
-        list(pool.map(lambda pair: storage.put(*pair), objects(few).items()))
+        list(pool.map(lambda pair: storage.put(*pair), objects(size).items()))
     local_url = shared(stack, local, url=(local / "lake").as_uri())
     remote_url = shared(stack, remote, credential=STORED, **storage.connection)
     return [
         Suite("A share of a folder", "file", cases(local, local_url, size), clock="wall"),
-        Suite("A share of objects in Ceph", "file", cases(remote, remote_url, few), clock="wall"),
+        Suite("A share of objects in Ceph", "file", cases(remote, remote_url, size), clock="wall"),
     ]
 
 
