@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from harness import Case, Suite, main
+from harness import Case, Suite, main, peak_memory_bytes
 from tornado import web
 
 from packager_jupyter.config import Settings
@@ -164,32 +164,57 @@ def show_latencies(url: str, token: str) -> None:
         )
 
 
-def build(size: int) -> list[Suite]:
-    folder = Path(tempfile.mkdtemp(prefix="packager-export-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / "root").mkdir()
-    settings = Settings(data_dir=str(folder / "data"), root_dir=str(folder / "root"))
-    make_package(settings, size)
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    context.Process(target=serve, args=(settings, there), daemon=True).start()
-    url, token = here.recv()
-    client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=600)
-    few = max(1, int(size * ROWS_AT_BOTO3))
-    show_latencies(url, token)
+class Export:
+    """The server, once it is built for a number of pointers."""
 
-    def case(name: str, count: int, path: str) -> Case:
-        lines = count if "csv" not in path else count + 1
-        return Case(name, count, lambda: read_list(client, path, lines))
+    pid: int
+    url: str
+    token: str
 
-    cases = [
-        case("boto3 in a handler", few, f"boto3/{few}"),
-        case("urls, text", size, URLS),
-        case("urls, NDJSON", size, f"{URLS}&format=ndjson"),
-        case("urls, CSV", size, f"{URLS}&format=csv"),
-    ]
-    return [Suite("Signed addresses of a package", "address", cases, clock="wall")]
+    def build(self, size: int) -> list[Suite]:
+        """Publish so many pointers, start the server, describe the lists."""
+        folder = Path(tempfile.mkdtemp(prefix="packager-export-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        (folder / "root").mkdir()
+        settings = Settings(data_dir=str(folder / "data"), root_dir=str(folder / "root"))
+        make_package(settings, size)
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=serve, args=(settings, there), daemon=True)
+        process.start()
+        self.url, self.token = here.recv()
+        self.pid = int(process.pid or 0)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        client = httpx.Client(base_url=self.url, headers=headers, timeout=3600)
+        few = max(1, int(size * ROWS_AT_BOTO3))
+
+        def case(name: str, count: int, path: str) -> Case:
+            lines = count if "csv" not in path else count + 1
+            return Case(name, count, lambda: read_list(client, path, lines))
+
+        cases = [
+            case("boto3 in a handler", few, f"boto3/{few}"),
+            case("urls, text", size, URLS),
+            case("urls, NDJSON", size, f"{URLS}&format=ndjson"),
+            case("urls, CSV", size, f"{URLS}&format=csv"),
+        ]
+        return [Suite("Signed addresses of a package", "address", cases, clock="wall")]
+
+    def peak_bytes(self) -> int:
+        """Return the most memory that the server has held."""
+        return peak_memory_bytes(self.pid)
+
+    def show_latencies(self) -> None:
+        """Print how long other requests take beside the lists."""
+        show_latencies(self.url, self.token)
 
 
 if __name__ == "__main__":
-    main(build, size=100_000, doc=__doc__)
+    export = Export()
+    main(
+        export.build,
+        size=100_000,
+        doc=__doc__,
+        memory=export.peak_bytes,
+        besides=export.show_latencies,
+    )

@@ -90,8 +90,22 @@ def measure(suite: Suite, *, rounds: int) -> list[Figure]:
     ]
 
 
-def peak_memory_bytes() -> int:
-    """Return the most memory that this process has held so far."""
+def measure_once(suite: Suite) -> list[Figure]:
+    """Return a figure for each case but the peer, from one round without another before it."""
+    clock = CLOCKS[suite.clock]
+    found = []
+    for case in suite.cases[1:]:
+        start = clock()
+        case.run()
+        found.append(Figure(case.name, (clock() - start) / case.count * 1e6, 0.0, 1.0))
+    return found
+
+
+def peak_memory_bytes(pid: int | None = None) -> int:
+    """Return the most memory that this process, or another, has held so far."""
+    if pid is not None:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
@@ -106,9 +120,19 @@ def machine() -> dict[str, str]:
 
 
 def main(
-    build: Callable[[int], Sequence[Suite]], *, size: int, doc: str | None, rounds: int = 7
+    build: Callable[[int], Sequence[Suite]],
+    *,
+    size: int,
+    doc: str | None,
+    rounds: int = 7,
+    memory: Callable[[], int] = peak_memory_bytes,
+    besides: Callable[[], object] | None = None,
 ) -> None:
-    """Read the options, measure what `build` describes for a size, print tables or JSON."""
+    """Read the options, measure what `build` describes for a size, print tables or JSON.
+
+    `memory` returns the most bytes that whoever does the work has held; `besides` prints tables of
+    its own, after the cases were built and before they are measured.
+    """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -120,24 +144,32 @@ def main(
         "--growth", action="store_true", help="how the cost grows, 10,000 to 1,000,000"
     )
     parser.add_argument("--ten-million", action="store_true", help="the same up to 10,000,000")
+    parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.size < 1 or options.rounds < 1:
         parser.error("--size and --rounds are at least 1")
     if options.growth or options.ten_million:
         print_growth((*SIZES, 10_000_000) if options.ten_million else SIZES)
         return
-    results = [(suite, measure(suite, rounds=options.rounds)) for suite in build(options.size)]
+    suites = build(options.size)
+    if options.once:
+        once = [(suite, measure_once(suite)) for suite in suites]
+        print(json.dumps(as_json(once, memory()), indent=1))
+        return
+    if besides is not None:
+        besides()
+    results = [(suite, measure(suite, rounds=options.rounds)) for suite in suites]
     if options.json:
-        print(json.dumps(as_json(results), indent=1))
+        print(json.dumps(as_json(results, memory()), indent=1))
     else:
-        print_tables(results)
+        print_tables(results, memory())
 
 
 def print_growth(sizes: Sequence[int]) -> None:
-    """Run this script for each size in a process of its own, one round each; print one table."""
+    """Run this script for each size in a process of its own, without the peers; print one table."""
     found = []
     for size in sizes:
-        command = [sys.executable, sys.argv[0], "--size", str(size), "--rounds", "1", "--json"]
+        command = [sys.executable, sys.argv[0], "--size", str(size), "--once"]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
         # Some scripts print a table of their own before.
         found.append(json.loads(done.stdout[done.stdout.index("{\n") :]))
@@ -153,7 +185,10 @@ def print_growth(sizes: Sequence[int]) -> None:
     print(f"| peak memory, MiB | {' | '.join(memory)} |")
 
 
-def as_json(results: Sequence[tuple[Suite, list[Figure]]]) -> dict[str, object]:
+def as_json(
+    results: Sequence[tuple[Suite, list[Figure]]], peak_bytes: int | None = None
+) -> dict[str, object]:
+    """Return all that was measured; the memory is this process's where none is given."""
     suites = {
         suite.title: {
             "unit": suite.unit,
@@ -170,10 +205,13 @@ def as_json(results: Sequence[tuple[Suite, list[Figure]]]) -> dict[str, object]:
         }
         for suite, figures in results
     }
-    return {"machine": machine(), "peak_memory_bytes": peak_memory_bytes(), "suites": suites}
+    peak_bytes = peak_bytes or peak_memory_bytes()
+    return {"machine": machine(), "peak_memory_bytes": peak_bytes, "suites": suites}
 
 
-def print_tables(results: Sequence[tuple[Suite, list[Figure]]]) -> None:
+def print_tables(
+    results: Sequence[tuple[Suite, list[Figure]]], peak_bytes: int | None = None
+) -> None:
     """Print Markdown tables, ready for docs/reference/performance.md."""
     print(", ".join(machine().values()))
     for suite, figures in results:
@@ -185,4 +223,4 @@ def print_tables(results: Sequence[tuple[Suite, list[Figure]]]) -> None:
                 f"| {figure.name} | {figure.us_each:,.2f} | {figure.per_s:,.0f} "
                 f"| {figure.spread:.2f} | {figure.times_peer:.1f} |"
             )
-    print(f"\npeak memory {peak_memory_bytes() / 2**20:,.0f} MiB")
+    print(f"\npeak memory {(peak_bytes or peak_memory_bytes()) / 2**20:,.0f} MiB")
