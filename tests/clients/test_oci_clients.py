@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
+import zipfile
 from itertools import count
 
+import httpx
 import pytest
 
 from packager_jupyter.packages.pointer import Pointer
+from registries.terraform.archives import provider_zips, zipped_module
 
 NOTEBOOK = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+INDEX = "application/vnd.oci.image.index.v1+json"
 NUMBERS = count()
 
 
@@ -168,6 +173,95 @@ class TestOras:
         assert oras("repo", "tags", f"{tools.host}/{place}").stdout.split() == ["v1"]
         oras("manifest", "delete", "--force", ref)
         assert oras("manifest", "fetch", ref, check=False).returncode != 0
+
+
+class TestOpenTofu:
+    """What OpenTofu's documentation has one push by hand, and what it then asks a registry for.
+
+    OpenTofu reads registries through the library that oras is made of.
+    """
+
+    @pytest.fixture
+    def feed(self, registry):
+        name = f"tofu-{next(NUMBERS)}"
+        registry.services.feeds.create(f"terraform/{name}")
+        return name
+
+    @pytest.fixture
+    def token(self, registry, feed):
+        return registry.token(f"terraform/{feed}:publish", f"oci/tf-provider/{feed}/*:publish")
+
+    @pytest.fixture
+    def oras(self, tools, token):
+        login = ("login", "--plain-http", "-u", "x", "--password-stdin", tools.host)
+        tools.run("oras", *login, stdin=token)
+        return lambda *arguments: tools.run("oras", *arguments, "--plain-http").stdout
+
+    def test_a_provider_pushed_in_its_layout_is_in_the_feed(self, tools, oras, feed, token):
+        place = f"{tools.host}/tf-provider/{feed}/acme/lab"
+        rows = []
+        for name, data in provider_zips().items():
+            (tools.folder / name).write_bytes(data)
+            kind = ("--artifact-type", "application/vnd.opentofu.provider-target")
+            pushed = oras("push", place, *kind, "--format", "json", f"{name}:archive/zip")
+            _, _, system, machine = name.removesuffix(".zip").split("_")
+            about = {key: json.loads(pushed)[key] for key in ("mediaType", "digest", "size")}
+            platform = {"os": system, "architecture": machine}
+            rows.append({**about, "artifactType": kind[1], "platform": platform})
+        index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": rows}
+        index["artifactType"] = "application/vnd.opentofu.provider"
+        (tools.folder / "index.json").write_text(json.dumps(index))
+
+        oras("manifest", "push", f"{place}:1.0.0", "index.json")
+
+        address = f"{tools.registry.url}terraform/{feed}/v1/providers/acme/lab"
+        client = httpx.Client(headers={"Authorization": f"Bearer {token}"})
+        [version] = client.get(f"{address}/versions").json()["versions"]
+        assert version["version"] == "1.0.0"
+        found = client.get(f"{address}/1.0.0/download/linux/amd64").json()
+        zips = provider_zips()
+        assert found["shasum"] == hashlib.sha256(zips[found["filename"]]).hexdigest()
+        archive = httpx.get(httpx.URL(address).join(found["download_url"]), follow_redirects=True)
+        assert archive.content == zips[found["filename"]]
+
+    def test_a_provider_of_the_feed_is_found_by_its_platform(self, tools, oras, feed, token):
+        zips = provider_zips("1.1.0+lab")
+        httpx.post(
+            f"{tools.registry.url}terraform/{feed}/v1/providers/acme/lab/1.1.0+lab",
+            headers={"Authorization": f"Bearer {token}"},
+            files=[("file", (name, data)) for name, data in zips.items()],
+        ).raise_for_status()
+        place = f"{tools.host}/tf-provider/{feed}/acme/lab"
+        assert oras("repo", "tags", place).split() == ["1.1.0_lab"]
+
+        index = json.loads(oras("manifest", "fetch", f"{place}:1.1.0_lab"))
+        assert index["artifactType"] == "application/vnd.opentofu.provider"
+        wanted = {"os": "darwin", "architecture": "arm64"}
+        [row] = [row for row in index["manifests"] if row["platform"] == wanted]
+        target = json.loads(oras("manifest", "fetch", f"{place}@{row['digest']}"))
+        assert row["artifactType"] == target["artifactType"] == f"{index['artifactType']}-target"
+        [layer] = [one for one in target["layers"] if one["mediaType"] == "archive/zip"]
+        oras("blob", "fetch", f"{place}@{layer['digest']}", "--output", "lab.zip")
+
+        data = zips["terraform-provider-lab_1.1.0+lab_darwin_arm64.zip"]
+        assert (tools.folder / "lab.zip").read_bytes() == data
+
+    def test_a_module_of_the_feed_is_its_newest_by_default(self, tools, oras, feed, token):
+        data = zipped_module("output a {}")
+        httpx.post(
+            f"{tools.registry.url}terraform/{feed}/v1/modules/acme/network/aws/1.0.0",
+            headers={"Authorization": f"Bearer {token}"},
+            files={"module": ("module.zip", data)},
+        ).raise_for_status()
+        place = f"{tools.host}/tf-module/{feed}/acme/network/aws"
+
+        manifest = json.loads(oras("manifest", "fetch", f"{place}:latest"))
+
+        assert manifest["artifactType"] == "application/vnd.opentofu.modulepkg"
+        [layer] = [one for one in manifest["layers"] if one["mediaType"] == "archive/zip"]
+        oras("blob", "fetch", f"{place}@{layer['digest']}", "--output", "module.zip")
+        with zipfile.ZipFile(tools.folder / "module.zip") as archive:
+            assert archive.read("main.tf") == b"output a {}"
 
 
 class TestCrane:
