@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tornado import web
-from tornado.httpclient import AsyncHTTPClient
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.testing import bind_unused_port
@@ -394,3 +394,57 @@ class TestDownloads:
         server.stop()
         assert got.headers["Content-Encoding"] == "gzip"
         assert hashlib.sha256(gzip.decompress(got.body)).digest() == hashlib.sha256(text).digest()
+
+
+class Chunks:
+    """What is to be sent: bytes, or a failure; knows whether it was closed."""
+
+    def __init__(self, *steps):
+        self.steps, self.is_closed = list(steps), False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if not self.steps:
+            raise StopIteration
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("steps", "visits", "status"),
+    [
+        ((), 1, 200),
+        ((b"whole",), 2, 200),
+        ((b"first", b"second"), 3, 200),
+        ((OSError("gone"),), 1, 500),
+        ((b"first", OSError("gone")), 3, 599),
+    ],
+)
+async def test_what_is_sent_costs_few_visits_to_threads_and_is_closed(steps, visits, status):
+    chunks, made = Chunks(*steps), []
+
+    class Handler(web.RequestHandler):
+        async def call(self, function, *arguments):
+            made.append(function)
+            return function(*arguments)
+
+        async def get(self):
+            await Sending(self, filename="a", media_type=None, etag=None).send_all(lambda: chunks)
+
+    server = HTTPServer(web.Application([("/", Handler)]))
+    sock, port = bind_unused_port()
+    server.add_socket(sock)
+    client = AsyncHTTPClient(force_instance=True)
+    try:
+        code = (await client.fetch(f"http://127.0.0.1:{port}/")).code
+    except HTTPClientError as error:
+        code = error.code
+    server.stop()
+    assert (code, len(made), chunks.is_closed) == (status, visits, True)

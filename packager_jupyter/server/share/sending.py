@@ -150,11 +150,10 @@ async def stream(handler: PackagerHandler, read: Callable[[], Iterator[bytes]]) 
     `read` and the steps of what it returns block and run in threads. A failure on the way closes
     the connection, so that nobody takes what came for the whole.
     """
-    chunks = await handler.call(read)
+    # The first chunk comes before the headers go out, so its failure has its own status.
+    chunks, chunk = await handler.call(_begin, read)
     sent_bytes = 0
     try:
-        # The first chunk comes before the headers go out, so its failure has its own status.
-        chunk = await handler.call(next, chunks, None)
         while chunk is not None:
             handler.write(chunk)
             sent_bytes += len(chunk)
@@ -168,7 +167,8 @@ async def stream(handler: PackagerHandler, read: Callable[[], Iterator[bytes]]) 
             cast("Any", handler.request.connection).stream.close()
         raise
     finally:
-        await handler.call(_close, chunks)
+        if chunk is not None:
+            await handler.call(_close, chunks)
     handler.finish()
 
 
@@ -203,7 +203,7 @@ async def _flush_and_read(handler: PackagerHandler, chunks: Iterator[bytes]) -> 
 
     A fast client never makes flush wait; waiting for the thread gives others their turn.
     """
-    ahead = asyncio.ensure_future(handler.call(next, chunks, None))
+    ahead = asyncio.ensure_future(handler.call(_next, chunks))
     try:
         await handler.flush()
     except BaseException:
@@ -230,6 +230,24 @@ def _check_length(handler: PackagerHandler, sent_bytes: int) -> None:
         raise StorageUnreachableError(
             "The file ended before its end.", remedy="Start the download again."
         )
+
+
+def _begin(read: Callable[[], Iterator[bytes]]) -> tuple[Iterator[bytes], bytes | None]:
+    """Open what is to be sent, and read its first chunk: one visit to a thread for both."""
+    chunks = read()
+    try:
+        return chunks, _next(chunks)
+    except BaseException:
+        _close(chunks)
+        raise
+
+
+def _next(chunks: Iterator[bytes]) -> bytes | None:
+    """Return the next chunk; None at the end, and then nothing is left open."""
+    chunk = next(chunks, None)
+    if chunk is None:
+        _close(chunks)
+    return chunk
 
 
 def _close(chunks: Iterator[bytes]) -> None:
