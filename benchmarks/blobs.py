@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import registry_servers as servers
-from harness import machine
+from harness import machine, peak_memory_bytes
 
 from packager_jupyter.config import Settings
 from packager_jupyter.services import Services
@@ -97,9 +97,8 @@ def curl(*arguments: str) -> float:
 
 
 def peak_bytes(pids: Sequence[int]) -> int:
-    """Return the most memory that the processes have held (``VmHWM``)."""
-    lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
+    """Return the most memory that the processes have held."""
+    return sum(map(peak_memory_bytes, pids))
 
 
 def resident_bytes(pids: Sequence[int]) -> int:

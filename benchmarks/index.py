@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -256,13 +255,7 @@ def grow(size: int, folder: Path, stage: str) -> dict[str, float]:
         max_attachment_bytes=1024,
     )
     found = STAGES[stage](packages, listing)
-    return {**found, "peak_mib": high_water_mib()}
-
-
-def high_water_mib() -> float:
-    """Return the most memory of this process; `ru_maxrss` would count its parent's too."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else peak_memory_bytes() / 2**20
+    return {**found, "peak_mib": peak_memory_bytes() / 2**20}
 
 
 def stage_add(packages: Packages, listing: Listing) -> dict[str, float]:

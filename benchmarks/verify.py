@@ -19,8 +19,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import Case, Suite, as_json, machine, measure, print_tables
-from index import SIZES, Listing, Sources, high_water_mib, timed
+from harness import Case, Suite, as_json, machine, measure, peak_memory_bytes, print_tables
+from index import SIZES, Listing, Sources, timed
 
 from packager_jupyter.config import Settings
 from packager_jupyter.oci.layout import LayoutStore
@@ -121,14 +121,14 @@ def grow(size: int, *, is_mixed: bool) -> dict[str, float]:
         if is_mixed:
             draft.move("flat", "z")
         made_up = min(timed(lambda: [None for _ in listing.walk()])[0] for _ in range(2))
-        before = high_water_mib()
+        before = peak_memory_bytes() / 2**20
         cpu = time.process_time()
         report = Verifier(draft, lambda _name: listing, on_problem=print).run()  # type: ignore[arg-type, return-value]
         cpu = time.process_time() - cpu - made_up
         assert (report.is_ok, report.files) == (True, size)
         packages.close()
         return {"us": cpu / size * 1e6, "per_s": size / cpu,
-                "peak_mib": high_water_mib(), "peak_mib_before": before}  # fmt: skip
+                "peak_mib": peak_memory_bytes() / 2**20, "peak_mib_before": before}  # fmt: skip
 
 
 def growth(size: int) -> dict[str, dict[str, float]]:
